@@ -1,0 +1,51 @@
+//! Stable codes of the problems that the API itself makes. The ledger's own refusals carry the codes
+//! of the runtime's error types.
+
+/// No such model.
+pub const MODEL_NOT_FOUND: &str = "model_not_found";
+/// No such version, or nothing published with that digest.
+pub const VERSION_NOT_FOUND: &str = "version_not_found";
+/// No such account.
+pub const ACCOUNT_NOT_FOUND: &str = "account_not_found";
+/// No such namespace.
+pub const NAMESPACE_NOT_FOUND: &str = "namespace_not_found";
+/// No such grant.
+pub const GRANT_NOT_FOUND: &str = "grant_not_found";
+/// No such block, or not final yet.
+pub const BLOCK_NOT_FOUND: &str = "block_not_found";
+/// This node does not hold the blob.
+pub const BLOB_NOT_FOUND: &str = "blob_not_found";
+/// This node does not know the transaction.
+pub const TRANSACTION_NOT_FOUND: &str = "transaction_not_found";
+/// No such route.
+pub const ROUTE_NOT_FOUND: &str = "route_not_found";
+/// The route exists, not with this method.
+pub const METHOD_NOT_ALLOWED: &str = "method_not_allowed";
+/// The route needs an access token.
+pub const TOKEN_MISSING: &str = "token_missing";
+/// The access token is not valid here and now.
+pub const TOKEN_INVALID: &str = "token_invalid";
+/// The account may not do this.
+pub const NOT_ALLOWED: &str = "not_allowed";
+/// The body is longer than the route allows.
+pub const BODY_TOO_LARGE: &str = "body_too_large";
+/// The bytes do not have the digest that the route names.
+pub const DIGEST_MISMATCH: &str = "digest_mismatch";
+/// The range asked for is outside the blob.
+pub const RANGE_NOT_SATISFIABLE: &str = "range_not_satisfiable";
+/// The request is not understood.
+pub const BAD_REQUEST: &str = "bad_request";
+/// Too many requests from this address.
+pub const RATE_LIMITED: &str = "rate_limited";
+/// The mempool is full.
+pub const MEMPOOL_FULL: &str = "mempool_full";
+/// The node is catching up with the chain.
+pub const NODE_SYNCING: &str = "node_syncing";
+/// The transaction did not become final in the time asked for; it goes on.
+pub const WAIT_TIMEOUT: &str = "wait_timeout";
+/// The request took longer than the route allows.
+pub const REQUEST_TIMEOUT: &str = "request_timeout";
+/// The state of that height is no longer, or not yet, here.
+pub const HEIGHT_NOT_AVAILABLE: &str = "height_not_available";
+/// The node failed.
+pub const INTERNAL: &str = "internal";

@@ -1,0 +1,351 @@
+//! A blob store in a folder of the local disk.
+//!
+//! A blob lies at `aa/bb/<digest in hex>`, `aabb` being the first digits of its digest. It is
+//! written under a temporary name, compared with its digest, synced and renamed, so that a blob
+//! with its proper name is always whole. Reading it compares it again before the caller has a byte.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use cairn_crypto::{Digest, Hasher};
+use futures::{Stream, StreamExt};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use crate::error::StoreError;
+use crate::store::BlobStore;
+use crate::stored::MAX_STORED_MANIFEST;
+
+/// A temporary file of this age belongs to no write that still goes on.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+/// Pieces of a body that may wait for the disk.
+const WAITING_PIECES: usize = 16;
+
+static NEXT_TEMPORARY: AtomicU64 = AtomicU64::new(0);
+
+/// A blob store on the local disk. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct DiskStore {
+    folder: Arc<Folder>,
+}
+
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    temporary: PathBuf,
+}
+
+impl DiskStore {
+    /// Opens a store, making its folder (mode 0700) if it is not there. What writes cut short more
+    /// than a day ago have left behind is removed.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the folder cannot be made or written to.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref().to_path_buf();
+        let temporary = path.join("tmp");
+        let folder = Folder { path, temporary };
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        builder
+            .create(&folder.temporary)
+            .map_err(folder.io("make", &folder.temporary))?;
+        folder.remove_abandoned()?;
+        Ok(Self {
+            folder: Arc::new(folder),
+        })
+    }
+
+    /// Size of a blob in bytes, if it is there.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn len(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || folder.len(&digest)).await
+    }
+
+    /// Keeps a blob that arrives in pieces, such as the body of a request, holding only a few of
+    /// them in memory. Returns its size. A body that is too long is not read to its end.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] beyond `limit` bytes (see [`crate::MAX_BLOB`] and
+    /// [`crate::MAX_STORED_MANIFEST`]), [`StoreError::WrongDigest`], [`StoreError::Unavailable`] with the
+    /// body's own error, or [`StoreError::Io`]. In every case nothing is kept.
+    pub async fn put_stream<E: std::fmt::Display>(
+        &self,
+        digest: &Digest,
+        limit: u64,
+        body: impl Stream<Item = Result<Bytes, E>> + Send,
+    ) -> Result<u64, StoreError> {
+        let (pieces, mut incoming) = mpsc::channel::<Bytes>(WAITING_PIECES);
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        // The writer keeps the blob only after an explicit word that the body was complete.
+        let (complete, completed) = tokio::sync::oneshot::channel::<()>();
+        let writer = spawn_blocking(move || {
+            let mut write = PendingBlob::begin(&folder, &digest)?;
+            let mut size = 0_u64;
+            while let Some(piece) = incoming.blocking_recv() {
+                size = size.saturating_add(piece.len() as u64);
+                if size > limit {
+                    return Err(folder.too_large(&digest, limit));
+                }
+                write.append(&piece)?;
+            }
+            if completed.blocking_recv().is_err() {
+                return Err(folder.stopped());
+            }
+            write.keep()?;
+            Ok(size)
+        });
+        let mut body = std::pin::pin!(body);
+        let mut broken = None;
+        while let Some(piece) = body.next().await {
+            match piece {
+                Ok(piece) => {
+                    if pieces.send(piece).await.is_err() {
+                        // The writer has given up; its error says why.
+                        break;
+                    }
+                }
+                Err(error) => {
+                    broken = Some(error.to_string());
+                    break;
+                }
+            }
+        }
+        drop(pieces);
+        if let Some(reason) = broken {
+            drop(complete);
+            // The writer must have removed its temporary file before the error is told.
+            let _ = writer.await;
+            return Err(StoreError::Unavailable {
+                store: self.name(),
+                reason: format!("the body of blob {digest} broke off: {reason}"),
+            });
+        }
+        let _ = complete.send(());
+        writer.await.unwrap_or_else(|_| Err(self.folder.stopped()))
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let done = spawn_blocking(work).await;
+        done.unwrap_or_else(|_| Err(self.folder.stopped()))
+    }
+}
+
+impl BlobStore for DiskStore {
+    fn name(&self) -> String {
+        self.folder.path.display().to_string()
+    }
+
+    async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<(), StoreError> {
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || {
+            if bytes.len() as u64 > MAX_STORED_MANIFEST {
+                return Err(folder.too_large(&digest, MAX_STORED_MANIFEST));
+            }
+            // A copy of another length is damaged, and is replaced.
+            if folder.len(&digest)? == Some(bytes.len() as u64) {
+                return folder.check(&digest, &Digest::of(&bytes));
+            }
+            let mut write = PendingBlob::begin(&folder, &digest)?;
+            write.append(&bytes)?;
+            write.keep()
+        })
+        .await
+    }
+
+    async fn get(&self, digest: &Digest) -> Result<Bytes, StoreError> {
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || folder.read(&digest)).await
+    }
+
+    async fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
+        Ok(self.len(digest).await?.is_some())
+    }
+
+    fn checks_reads(&self) -> bool {
+        true
+    }
+}
+
+impl Folder {
+    fn place(&self, digest: &Digest) -> PathBuf {
+        let name = digest.to_string();
+        self.path.join(&name[..2]).join(&name[2..4]).join(name)
+    }
+
+    fn len(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        let path = self.place(digest);
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() => Ok(Some(metadata.len())),
+            Ok(_) => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.io("read", &path)(error)),
+        }
+    }
+
+    fn read(&self, digest: &Digest) -> Result<Bytes, StoreError> {
+        let path = self.place(digest);
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(StoreError::NotFound {
+                    store: self.name(),
+                    digest: *digest,
+                });
+            }
+            Err(error) => return Err(self.io("open", &path)(error)),
+        };
+        let length = file.metadata().map_err(self.io("read", &path))?.len();
+        if length > MAX_STORED_MANIFEST {
+            return Err(self.too_large(digest, MAX_STORED_MANIFEST));
+        }
+        let mut bytes = Vec::with_capacity(length as usize);
+        (&mut file)
+            .take(MAX_STORED_MANIFEST)
+            .read_to_end(&mut bytes)
+            .map_err(self.io("read", &path))?;
+        self.check(digest, &Digest::of(&bytes))?;
+        Ok(Bytes::from(bytes))
+    }
+
+    fn check(&self, expected: &Digest, got: &Digest) -> Result<(), StoreError> {
+        if expected == got {
+            return Ok(());
+        }
+        Err(StoreError::WrongDigest {
+            store: self.name(),
+            expected: *expected,
+            got: *got,
+        })
+    }
+
+    fn remove_abandoned(&self) -> Result<(), StoreError> {
+        let entries = fs::read_dir(&self.temporary).map_err(self.io("list", &self.temporary))?;
+        for entry in entries {
+            let entry = entry.map_err(self.io("list", &self.temporary))?;
+            // Another process may be removing the same file; then there is nothing left to do.
+            let age = entry.metadata().and_then(|metadata| metadata.modified());
+            let age = age.ok().and_then(|time| time.elapsed().ok());
+            if age.is_some_and(|age| age > ABANDONED) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn io(
+        &self,
+        action: &'static str,
+        path: &Path,
+    ) -> impl FnOnce(io::Error) -> StoreError + use<> {
+        let (store, path) = (self.name(), path.to_path_buf());
+        move |source| StoreError::Io {
+            store,
+            action,
+            path,
+            source,
+        }
+    }
+
+    fn too_large(&self, digest: &Digest, limit: u64) -> StoreError {
+        StoreError::TooLarge {
+            store: self.name(),
+            digest: *digest,
+            limit,
+        }
+    }
+
+    fn stopped(&self) -> StoreError {
+        StoreError::Unavailable {
+            store: self.name(),
+            reason: "the runtime is shutting down".to_owned(),
+        }
+    }
+}
+
+/// One write in progress. Dropped before [`PendingBlob::keep`] it leaves nothing behind.
+struct PendingBlob<'a> {
+    folder: &'a Folder,
+    digest: Digest,
+    hasher: Hasher,
+    file: File,
+    temporary: PathBuf,
+    kept: bool,
+}
+
+impl<'a> PendingBlob<'a> {
+    fn begin(folder: &'a Folder, digest: &Digest) -> Result<Self, StoreError> {
+        // The number is unique in this process, the process id among those of this machine.
+        let number = NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{digest}.{}.{number}", std::process::id());
+        let temporary = folder.temporary.join(name);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary)
+            .map_err(folder.io("create", &temporary))?;
+        Ok(Self {
+            folder,
+            digest: *digest,
+            hasher: Hasher::new(),
+            file,
+            temporary,
+            kept: false,
+        })
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.hasher.update(bytes);
+        self.file
+            .write_all(bytes)
+            .map_err(self.folder.io("write", &self.temporary))
+    }
+
+    fn keep(mut self) -> Result<(), StoreError> {
+        let hasher = std::mem::replace(&mut self.hasher, Hasher::new());
+        self.folder.check(&self.digest, &hasher.finish())?;
+        let io = |action, path: &Path| self.folder.io(action, path);
+        self.file.sync_all().map_err(io("sync", &self.temporary))?;
+        let place = self.folder.place(&self.digest);
+        let parents: Vec<&Path> = place.ancestors().skip(1).take(3).collect();
+        let mut builder = DirBuilder::new();
+        builder.recursive(true).mode(0o700);
+        let new_folder = !parents[0].is_dir();
+        builder.create(parents[0]).map_err(io("make", parents[0]))?;
+        fs::rename(&self.temporary, &place).map_err(io("rename", &self.temporary))?;
+        self.kept = true;
+        // The entry of the blob, and those of its folders if they are new, must reach the disk too.
+        for folder in &parents[..if new_folder { 3 } else { 1 }] {
+            File::open(folder)
+                .and_then(|folder| folder.sync_all())
+                .map_err(io("sync", folder))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for PendingBlob<'_> {
+    fn drop(&mut self) {
+        if !self.kept {
+            // A file that cannot be removed now is removed when the store is opened later on.
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}

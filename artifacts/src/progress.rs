@@ -1,0 +1,21 @@
+//! How far a transfer is, for those who show it.
+
+/// Told how far a push or pull is. Called from several threads.
+pub trait Progress: Send + Sync {
+    /// A transfer begins; `total_bytes` is the size of the files.
+    fn start(&self, total_bytes: u64);
+    /// So many more bytes of the files are done, sent or found to be there already.
+    fn advance(&self, bytes: u64);
+    /// The transfer is complete. Not called after an error.
+    fn finish(&self);
+}
+
+/// Shows nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn start(&self, _total_bytes: u64) {}
+    fn advance(&self, _bytes: u64) {}
+    fn finish(&self) {}
+}

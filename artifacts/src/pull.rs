@@ -1,0 +1,244 @@
+//! Pull: blobs in stores become files on disk.
+//!
+//! Chunks are fetched, checked and decrypted in parallel within a bounded window, and handed in
+//! order to one thread that hashes and writes the files. The model hash is checked before anything
+//! is fetched, every file's digest before the whole moves to its target. Files are not synced: a
+//! power failure right after a pull may damage them, which [`crate::verify_local`] tells.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cairn_crypto::{DataKey, Digest, Hasher};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use crate::chunk::{self, CHUNK_SIZE};
+use crate::error::PackageError;
+use crate::fetch::{fetch_package, open_chunk};
+use crate::manifest::{FileEntry, Manifest};
+use crate::package::{Chunk, Package};
+use crate::progress::{NoProgress, Progress};
+use crate::push::{blocking, cores};
+use crate::stage::Stage;
+use crate::store::BlobStore;
+
+/// Chunks that may wait for the writing thread.
+const WAITING_CHUNKS: usize = 2;
+
+/// How to pull.
+#[derive(Clone)]
+pub struct PullOptions {
+    /// Chunks decrypted at the same time; by default one for each core. Up to `2 * parallel + 4`
+    /// chunks of 4 MiB are in memory.
+    pub parallel: usize,
+    /// Told how far the pull is.
+    pub progress: Arc<dyn Progress>,
+}
+
+impl Default for PullOptions {
+    fn default() -> Self {
+        Self {
+            parallel: cores(),
+            progress: Arc::new(NoProgress),
+        }
+    }
+}
+
+impl fmt::Debug for PullOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PullOptions")
+            .field("parallel", &self.parallel)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was pulled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pulled {
+    /// The manifest that every file was checked against.
+    pub manifest: Manifest,
+    /// Files written.
+    pub files: u64,
+    /// Bytes of the files.
+    pub bytes: u64,
+}
+
+/// Pulls a model into the folder `target`, which must not exist or be empty. A model that is one
+/// file becomes a folder with that file.
+///
+/// The files are built in a folder beside the target, where an interrupted pull is taken up again,
+/// and renamed when all of them were checked. If a store has no copy of a blob, or a wrong one, the
+/// next store is asked.
+///
+/// # Errors
+/// As [`fetch_package`]; [`PackageError::ModelHash`] if it is not the model expected;
+/// [`PackageError::Blob`] with what each store said; [`PackageError::Chunk`] or
+/// [`PackageError::FileDigest`] naming the file; or an error of the file system.
+pub async fn pull<S: BlobStore>(
+    stores: &[S],
+    manifest_digest: &Digest,
+    expected_model_hash: &Digest,
+    data_key: Option<&DataKey>,
+    target: &Path,
+    options: PullOptions,
+) -> Result<Pulled, PackageError> {
+    let package = Arc::new(fetch_package(stores, manifest_digest, data_key).await?);
+    let manifest = package.manifest();
+    let got = manifest.model_hash();
+    if got != *expected_model_hash {
+        return Err(PackageError::ModelHash {
+            expected: *expected_model_hash,
+            got,
+        });
+    }
+    let bytes = manifest.total_size();
+    let stage = Arc::new({
+        let (target, digest) = (target.to_path_buf(), *manifest_digest);
+        blocking(move || Stage::prepare(&target, &digest)).await??
+    });
+    options.progress.start(bytes);
+
+    let (chunks, incoming) = mpsc::channel(WAITING_CHUNKS);
+    let writer = spawn_blocking({
+        let (package, stage) = (Arc::clone(&package), Arc::clone(&stage));
+        let progress = Arc::clone(&options.progress);
+        move || write_files(package.manifest(), &stage, incoming, progress.as_ref())
+    });
+    let fetched = fetch_chunks(stores, &package, &stage, options.parallel, chunks).await;
+    // The writer is awaited whatever happened, so that nobody writes to the stage after the return.
+    let written = writer.await.map_err(|_| PackageError::Interrupted)?;
+    fetched?;
+    let stage = Arc::into_inner(stage).ok_or(PackageError::Interrupted)?;
+    if let Err(error) = written {
+        // Resuming cannot help where every chunk was right and a file is still wrong.
+        if matches!(error, PackageError::FileDigest { .. }) {
+            blocking(move || stage.discard()).await??;
+        }
+        return Err(error);
+    }
+    blocking(move || stage.publish()).await??;
+    options.progress.finish();
+    Ok(Pulled {
+        files: manifest.files.len() as u64,
+        bytes,
+        manifest: manifest.clone(),
+    })
+}
+
+/// A chunk on its way to the writer.
+struct Piece {
+    data: Bytes,
+    /// The stage has it already.
+    in_place: bool,
+}
+
+async fn fetch_chunks<S: BlobStore>(
+    stores: &[S],
+    package: &Package,
+    stage: &Arc<Stage>,
+    parallel: usize,
+    pieces: mpsc::Sender<Piece>,
+) -> Result<(), PackageError> {
+    let window = 2 * parallel.max(1);
+    let mut fetched = stream::iter(package.chunks())
+        .map(|chunk| async move {
+            if stage.resumed
+                && let Some(data) = left_in_stage(stage, &chunk).await?
+            {
+                let in_place = true;
+                return Ok(Piece { data, in_place });
+            }
+            let data = open_chunk(stores, &chunk).await?;
+            let in_place = false;
+            Ok::<_, PackageError>(Piece { data, in_place })
+        })
+        .buffered(window);
+    while let Some(piece) = fetched.try_next().await? {
+        if pieces.send(piece).await.is_err() {
+            // The writer has stopped; its own error says why.
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The chunk, if an interrupted pull has written it.
+async fn left_in_stage(stage: &Arc<Stage>, chunk: &Chunk) -> Result<Option<Bytes>, PackageError> {
+    let path = stage.place(&chunk.path);
+    let (offset, len, plain) = (
+        chunk.place.index * CHUNK_SIZE as u64,
+        chunk.len,
+        chunk.plain,
+    );
+    blocking(move || {
+        let mut data = vec![0; len];
+        let read = File::open(&path).and_then(|mut file| {
+            file.seek(SeekFrom::Start(offset))?;
+            file.read_exact(&mut data)
+        });
+        // Whatever is the matter with what is there, fetching the chunk is the remedy.
+        (read.is_ok() && Digest::of(&data) == plain).then(|| Bytes::from(data))
+    })
+    .await
+}
+
+/// Writes all files in order, each from its chunks, and checks their digests.
+fn write_files(
+    manifest: &Manifest,
+    stage: &Stage,
+    mut pieces: mpsc::Receiver<Piece>,
+    progress: &dyn Progress,
+) -> Result<(), PackageError> {
+    for entry in &manifest.files {
+        write_file(entry, stage, &mut pieces, progress)?;
+    }
+    Ok(())
+}
+
+fn write_file(
+    entry: &FileEntry,
+    stage: &Stage,
+    pieces: &mut mpsc::Receiver<Piece>,
+    progress: &dyn Progress,
+) -> Result<(), PackageError> {
+    let path = stage.place(&entry.path);
+    let failed = |error: io::Error| PackageError::io("write", &path)(error);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(PackageError::io("make", folder))?;
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(&path)
+        .map_err(failed)?;
+    let mut hasher = Hasher::new();
+    for _ in 0..chunk::chunk_count(entry.size) {
+        // The chunks end early only when fetching failed, and that error is the one told.
+        let piece = pieces.blocking_recv().ok_or(PackageError::Interrupted)?;
+        if piece.in_place {
+            file.seek_relative(piece.data.len() as i64)
+                .map_err(failed)?;
+        } else {
+            file.write_all(&piece.data).map_err(failed)?;
+        }
+        hasher.update(&piece.data);
+        progress.advance(piece.data.len() as u64);
+    }
+    // Cuts off what another pull may have left behind the end.
+    file.set_len(entry.size).map_err(failed)?;
+    let got = hasher.finish();
+    if got != entry.digest {
+        return Err(PackageError::FileDigest {
+            path: entry.path.clone(),
+            expected: entry.digest,
+            got,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,494 @@
+//! Push: files on disk become blobs in a store.
+//!
+//! One thread reads and hashes the files in order; as many workers as asked for seal chunks and
+//! hash the blobs; the store is asked for each blob and given those it does not have. Chunks travel
+//! in a fixed number of buffers, which bounds the memory whatever the model's size. The stored
+//! manifest goes last, so that a store which has it has the chunks too.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use cairn_crypto::{DataKey, Digest};
+use futures::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use crate::chunk::{self, CHUNK_SIZE, FileSecret, Place};
+use crate::error::PackageError;
+use crate::manifest::{FileEntry, Manifest};
+use crate::package::{Contents, Package, StoredFile, StoredVector, VECTOR_NAME};
+use crate::plan::{self, PlanFile};
+use crate::progress::{NoProgress, Progress};
+use crate::read::{self, Source, Step};
+use crate::scan::{ScanOptions, ScannedFile, scan};
+use crate::store::{BlobStore, persist};
+use crate::stored::{BlobRef, StoredManifest};
+use crate::vector;
+
+/// How to push.
+#[derive(Clone)]
+pub struct PushOptions {
+    /// Store the model unencrypted, for everyone to read. Identical chunks are then stored once.
+    pub public: bool,
+    /// The embedding vector's `.npy` file, see [`crate::vector`].
+    pub vector: Option<PathBuf>,
+    /// Chunks sealed at the same time; by default one for each core. Up to `2 * parallel + 2`
+    /// chunks of 4 MiB are in memory.
+    pub parallel: usize,
+    /// A private folder for the plan of the push, without which an interrupted push starts again
+    /// from nothing. Use one folder for each model and generation of keys: a plan carries file keys
+    /// from the interrupted push to the next one of the same path.
+    pub resume_dir: Option<PathBuf>,
+    /// The parent version, opened. Files that are unchanged since keep their keys and are not sent
+    /// again. Only ever a version of the same model, and none from before a revocation.
+    pub parent: Option<Package>,
+    /// Told how far the push is.
+    pub progress: Arc<dyn Progress>,
+    /// Take what symbolic links point to, instead of refusing them.
+    pub follow_symlinks: bool,
+}
+
+impl Default for PushOptions {
+    fn default() -> Self {
+        Self {
+            public: false,
+            vector: None,
+            parallel: cores(),
+            resume_dir: None,
+            parent: None,
+            progress: Arc::new(NoProgress),
+            follow_symlinks: false,
+        }
+    }
+}
+
+impl fmt::Debug for PushOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushOptions")
+            .field("public", &self.public)
+            .field("vector", &self.vector)
+            .field("parallel", &self.parallel)
+            .field("resume_dir", &self.resume_dir)
+            .field("has_parent", &self.parent.is_some())
+            .field("follow_symlinks", &self.follow_symlinks)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was pushed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// [`Manifest::model_hash`], for the ledger.
+    pub model_hash: Digest,
+    /// [`Manifest::vector_hash`], for the ledger.
+    pub vector_hash: Option<Digest>,
+    /// [`StoredManifest::digest`], for the ledger.
+    pub manifest_digest: Digest,
+    /// The plaintext manifest.
+    pub manifest: Manifest,
+    /// Bytes given to the store, the stored manifest included.
+    pub bytes_sent: u64,
+    /// Chunks of the package.
+    pub blobs: u64,
+    /// Chunks that the store had already.
+    pub blobs_skipped: u64,
+}
+
+/// Pushes a model, a folder or one file, into a store: its chunks and then the stored manifest.
+///
+/// A public push does not use the data key. A push that is run again after an interruption, with
+/// the same resume folder and data key, sends what is missing and gives the same result, if the
+/// files are the same; a file that has changed is simply sent anew.
+///
+/// # Errors
+/// What is wrong with the files ([`scan`], [`vector::read`]), a file that changes meanwhile, or what
+/// the store answers.
+pub async fn push<S: BlobStore>(
+    store: &S,
+    path: &Path,
+    data_key: &DataKey,
+    options: PushOptions,
+) -> Result<Pushed, PackageError> {
+    let prepared = blocking({
+        let (path, options) = (path.to_path_buf(), options.clone());
+        move || Prepared::new(&path, &options)
+    })
+    .await??;
+    let total = prepared.total;
+    options.progress.start(total);
+
+    let mut transfer = Transfer::new(&prepared);
+    transfer.run(store, &prepared, &options).await?;
+    let (package, blobs_skipped, mut bytes_sent) = transfer.finish(&prepared, options.public)?;
+
+    let manifest = package.contents.manifest.clone();
+    let blobs = package.blobs.len() as u64;
+    let data_key = data_key.clone();
+    let (manifest_digest, encoded) = blocking(move || {
+        let stored = StoredManifest::seal(&package, &data_key)?;
+        let encoded = stored.encode();
+        Ok::<_, PackageError>((Digest::of(&encoded), Bytes::from(encoded)))
+    })
+    .await??;
+    if !persist(|| store.has(&manifest_digest)).await? {
+        bytes_sent += encoded.len() as u64;
+        persist(|| store.put(&manifest_digest, encoded.clone())).await?;
+    }
+    if let Some(file) = prepared.plan_file {
+        blocking(move || file.remove()).await??;
+    }
+    options.progress.finish();
+    Ok(Pushed {
+        model_hash: manifest.model_hash(),
+        vector_hash: manifest.vector_hash(),
+        manifest_digest,
+        manifest,
+        bytes_sent,
+        blobs,
+        blobs_skipped,
+    })
+}
+
+/// All that is decided before the first chunk is read.
+struct Prepared {
+    files: Vec<ScannedFile>,
+    /// The files in order, then the vector if there is one.
+    sources: Arc<Vec<Source>>,
+    /// A key for each source; none in a public push.
+    secrets: Vec<Option<FileSecret>>,
+    vector: Option<Digest>,
+    blind: Option<[u8; 32]>,
+    total: u64,
+    plan_file: Option<PlanFile>,
+}
+
+impl Prepared {
+    fn new(path: &Path, options: &PushOptions) -> Result<Self, PackageError> {
+        let scan_options = ScanOptions {
+            follow_symlinks: options.follow_symlinks,
+        };
+        let files = scan(path, &scan_options)?;
+        let vector = match &options.vector {
+            Some(vector) => Some(Digest::of(&vector::read(vector)?)),
+            None => None,
+        };
+        let mut prepared = Self {
+            sources: Arc::new(sources(&files, options.vector.as_deref())),
+            secrets: Vec::new(),
+            vector,
+            blind: None,
+            total: files.iter().map(|file| file.size).sum(),
+            plan_file: None,
+            files,
+        };
+        if options.public {
+            prepared.secrets = vec![None; prepared.sources.len()];
+        } else {
+            prepared.choose_keys(path, options)?;
+        }
+        Ok(prepared)
+    }
+
+    /// A file that the parent has with the same content keeps its key; all others go by the plan.
+    fn choose_keys(&mut self, path: &Path, options: &PushOptions) -> Result<(), PackageError> {
+        let mut inherited = Vec::with_capacity(self.files.len());
+        for file in &self.files {
+            inherited.push(match &options.parent {
+                Some(parent) => inherited_secret(parent, file)?,
+                None => None,
+            });
+        }
+        if let Some(folder) = &options.resume_dir {
+            self.plan_file = Some(PlanFile::new(folder, path)?);
+        }
+        let own = (self.files.iter().zip(&inherited))
+            .filter(|(_, secret)| secret.is_none())
+            .map(|(file, _)| file.path.as_str());
+        let plan = plan::prepare(self.plan_file.as_ref(), own, self.vector.is_some())?;
+        let of_files = self.files.iter().zip(inherited);
+        let of_files =
+            of_files.map(|(file, secret)| secret.or_else(|| plan.files.get(&file.path).cloned()));
+        self.secrets = of_files.collect();
+        if self.vector.is_some() {
+            self.secrets.push(plan.vector.clone());
+        }
+        self.blind = Some(plan.blind);
+        Ok(())
+    }
+}
+
+fn sources(files: &[ScannedFile], vector: Option<&Path>) -> Vec<Source> {
+    let files = files.iter().map(|file| Source {
+        name: file.path.clone(),
+        path: file.source.clone(),
+    });
+    let vector = vector.map(|path| Source {
+        name: VECTOR_NAME.to_owned(),
+        path: path.to_path_buf(),
+    });
+    files.chain(vector).collect()
+}
+
+/// Only a file of the same size can be the same, so only such a file is hashed.
+fn inherited_secret(
+    parent: &Package,
+    file: &ScannedFile,
+) -> Result<Option<FileSecret>, PackageError> {
+    let same_size = parent.manifest().file(&file.path);
+    if same_size.is_none_or(|entry| entry.size != file.size) {
+        return Ok(None);
+    }
+    let (_, digest) = read::hash_file(&file.source)?;
+    Ok(parent.secret_of(&file.path, &digest).cloned())
+}
+
+/// What is known of a chunk once the store has it.
+struct StoredChunk {
+    source: usize,
+    index: u64,
+    plain: Digest,
+    blob: BlobRef,
+    /// Bytes given to the store; zero if it had the blob.
+    sent: u64,
+}
+
+/// What comes out of one step of the reader.
+enum Outcome {
+    Chunk(StoredChunk),
+    End {
+        source: usize,
+        size: u64,
+        digest: Digest,
+    },
+}
+
+#[derive(Default)]
+struct SourceState {
+    chunks: Vec<Option<(Digest, BlobRef)>>,
+    end: Option<(u64, Digest)>,
+}
+
+struct Transfer {
+    states: Vec<SourceState>,
+    skipped: u64,
+    sent: u64,
+}
+
+impl Transfer {
+    fn new(prepared: &Prepared) -> Self {
+        let states = prepared.sources.iter().map(|_| SourceState::default());
+        Self {
+            states: states.collect(),
+            skipped: 0,
+            sent: 0,
+        }
+    }
+
+    async fn run<S: BlobStore>(
+        &mut self,
+        store: &S,
+        prepared: &Prepared,
+        options: &PushOptions,
+    ) -> Result<(), PackageError> {
+        let buffers = 2 * options.parallel.max(1) + 2;
+        let (free, mut free_buffers) = mpsc::channel(buffers);
+        for _ in 0..buffers {
+            let _ = free.try_send(Vec::new());
+        }
+        let (steps, mut incoming) = mpsc::channel(buffers);
+        let sources = Arc::clone(&prepared.sources);
+        let reader = spawn_blocking(move || read::read_all(&sources, &mut free_buffers, &steps));
+
+        let worker = Worker {
+            store,
+            secrets: &prepared.secrets,
+            free: &free,
+            known: Mutex::default(),
+        };
+        let worker = &worker;
+        let mut outcomes = stream::poll_fn(|context| incoming.poll_recv(context))
+            .map(|step| worker.step(step))
+            .buffer_unordered(buffers);
+        while let Some(outcome) = outcomes.try_next().await? {
+            self.record(outcome, prepared, options);
+        }
+        reader.await.map_err(|_| PackageError::Interrupted)?
+    }
+
+    fn record(&mut self, outcome: Outcome, prepared: &Prepared, options: &PushOptions) {
+        match outcome {
+            Outcome::End {
+                source,
+                size,
+                digest,
+            } => self.states[source].end = Some((size, digest)),
+            Outcome::Chunk(chunk) => {
+                if chunk.sent == 0 {
+                    self.skipped += 1;
+                }
+                self.sent += chunk.sent;
+                // The vector is not counted in the total.
+                if chunk.source < prepared.files.len() {
+                    let overhead = if options.public {
+                        0
+                    } else {
+                        chunk::SEAL_OVERHEAD
+                    };
+                    options
+                        .progress
+                        .advance(u64::from(chunk.blob.size) - overhead as u64);
+                }
+                // Chunks of a file are at most what a stored manifest can hold; the index grows
+                // with what was really read.
+                let chunks = &mut self.states[chunk.source].chunks;
+                let index = chunk.index as usize;
+                if chunks.len() <= index {
+                    chunks.resize(index + 1, None);
+                }
+                chunks[index] = Some((chunk.plain, chunk.blob));
+            }
+        }
+    }
+
+    /// Puts the package together.
+    fn finish(
+        self,
+        prepared: &Prepared,
+        public: bool,
+    ) -> Result<(Package, u64, u64), PackageError> {
+        let mut entries = Vec::with_capacity(prepared.files.len());
+        let mut files = Vec::with_capacity(prepared.files.len());
+        let mut stored_vector = None;
+        let mut blobs = Vec::new();
+        for (number, state) in self.states.into_iter().enumerate() {
+            // The reader ends a source or returns an error, and every chunk was awaited.
+            let (size, digest) = state.end.ok_or(PackageError::Interrupted)?;
+            let mut file = StoredFile {
+                secret: prepared.secrets[number].clone(),
+                chunks: Vec::with_capacity(state.chunks.len()),
+            };
+            for chunk in state.chunks {
+                let (plain, blob) = chunk.ok_or(PackageError::Interrupted)?;
+                file.chunks.push(plain);
+                blobs.push(blob);
+            }
+            if let Some(scanned) = prepared.files.get(number) {
+                entries.push(FileEntry {
+                    path: scanned.path.clone(),
+                    size,
+                    digest,
+                });
+                files.push(file);
+            } else if prepared.vector == Some(digest) {
+                // It was checked when it was read first, and is one chunk long.
+                let size = u32::try_from(size).map_err(|_| vector_changed())?;
+                stored_vector = Some(StoredVector { size, file });
+            } else {
+                return Err(vector_changed());
+            }
+        }
+        let blind = if public { None } else { prepared.blind };
+        let manifest = Manifest::new(entries, prepared.vector, blind)?;
+        let contents = Contents {
+            manifest,
+            files,
+            vector: stored_vector,
+        };
+        Ok((Package { contents, blobs }, self.skipped, self.sent))
+    }
+}
+
+fn vector_changed() -> PackageError {
+    PackageError::FileChanged {
+        path: VECTOR_NAME.to_owned(),
+    }
+}
+
+struct Worker<'a, S> {
+    store: &'a S,
+    secrets: &'a [Option<FileSecret>],
+    free: &'a mpsc::Sender<Vec<u8>>,
+    /// Blobs of this push that are stored or on their way.
+    known: Mutex<BTreeSet<Digest>>,
+}
+
+impl<S: BlobStore> Worker<'_, S> {
+    async fn step(&self, step: Step) -> Result<Outcome, PackageError> {
+        match step {
+            Step::Chunk {
+                source,
+                place,
+                data,
+            } => self.chunk(source, place, data).await.map(Outcome::Chunk),
+            Step::End {
+                source,
+                size,
+                digest,
+            } => Ok(Outcome::End {
+                source,
+                size,
+                digest,
+            }),
+        }
+    }
+
+    async fn chunk(
+        &self,
+        source: usize,
+        place: Place,
+        mut data: Vec<u8>,
+    ) -> Result<StoredChunk, PackageError> {
+        let secret = self.secrets[source].clone();
+        let (plain, digest, bytes) = blocking(move || match secret {
+            Some(secret) => {
+                let plain = chunk::seal(&secret, place, &mut data);
+                (plain, Digest::of(&data), Bytes::from(data))
+            }
+            None => {
+                let plain = Digest::of(&data);
+                (plain, plain, Bytes::from(data))
+            }
+        })
+        .await?;
+        let size = u32::try_from(bytes.len()).map_err(|_| PackageError::Limit {
+            what: "bytes of chunk",
+            got: bytes.len() as u64,
+            limit: CHUNK_SIZE as u64,
+        })?;
+        let new = (self.known.lock())
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(digest);
+        let mut sent = 0;
+        if new && !persist(|| self.store.has(&digest)).await? {
+            persist(|| self.store.put(&digest, bytes.clone())).await?;
+            sent = u64::from(size);
+        }
+        // The same memory again if the store has let go of it, otherwise a copy as large. There is
+        // room in the channel for every buffer there is.
+        let _ = self.free.try_send(Vec::from(bytes));
+        Ok(StoredChunk {
+            source,
+            index: place.index,
+            plain,
+            blob: BlobRef { digest, size },
+            sent,
+        })
+    }
+}
+
+/// Runs work for a core on a thread made for it.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, PackageError> {
+    spawn_blocking(work)
+        .await
+        .map_err(|_| PackageError::Interrupted)
+}
+
+/// How many cores there are to work on.
+pub(crate) fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,60 @@
+//! Blob stores: bytes under the name of their SHA-256.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cairn_crypto::Digest;
+
+use crate::error::StoreError;
+
+/// Where blobs are kept. Blobs never change, so every operation may be repeated.
+///
+/// A transfer calls a store from many places at once. Calls that fail with
+/// [`StoreError::Unavailable`] are tried again after a while; any other error is final.
+pub trait BlobStore: Send + Sync + 'static {
+    /// A name for messages: a path, an address.
+    fn name(&self) -> String;
+
+    /// Keeps `bytes` under `digest`, the SHA-256 that the caller says they have. Keeping a blob
+    /// that is there already changes nothing.
+    fn put(
+        &self,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Gives a blob. Callers check the digest unless [`BlobStore::checks_reads`].
+    fn get(&self, digest: &Digest) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
+
+    /// Whether the store has a blob.
+    fn has(&self, digest: &Digest) -> impl Future<Output = Result<bool, StoreError>> + Send;
+
+    /// Whether [`BlobStore::get`] has itself compared every byte with the digest, in this process.
+    /// A store across a network never has.
+    fn checks_reads(&self) -> bool {
+        false
+    }
+}
+
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const ATTEMPTS: u32 = 5;
+
+/// Calls a store until it answers: five times in all, with pauses of 0.1, 0.3, 0.9 and 2.7 seconds.
+pub(crate) async fn persist<T, F>(mut call: impl FnMut() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut pause = FIRST_PAUSE;
+    for _ in 1..ATTEMPTS {
+        match call().await {
+            Err(StoreError::Unavailable { store, reason }) => {
+                tracing::debug!(store, reason, ?pause, "store not available, trying again");
+            }
+            answer => return answer,
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 3;
+    }
+    call().await
+}

@@ -1,0 +1,765 @@
+//! A bundle that is true verifies against the genesis document alone; change one bit of it and it does not.
+#![allow(clippy::unwrap_used)]
+
+use cairn_audit::{
+    Advance, Anchor, AuditError, Bundle, BundleError, Claim, EpochChange, HeadError, History,
+    ProvedRecord, Summary, TrustedHead, verify,
+};
+use cairn_consensus::{
+    CommitVoteBody, FinalityCert, Header, Height, Params, Round, SignerSet, Statement, Validator,
+    ValidatorIndex, ValidatorSet, payload_root,
+};
+use cairn_crypto::merkle::{self, leaf_hash};
+use cairn_crypto::{DecapsulationKey, Digest, Seed, SigningKey};
+use cairn_genesis::ceremony::{Terms, ValidatorCard, assemble, genesis_account};
+use cairn_genesis::{GenesisDocument, Kind};
+use cairn_runtime::genesis::GenesisNamespace;
+use cairn_runtime::tree::{self, Borrowed, MemoryTree, StateAt};
+use cairn_runtime::{
+    AccountId, BlockContext, BlockExecutor, ChainParams, Confidentiality, ModelName, Operation,
+    Receipt, Role, Scope, StateKey, Transaction, VerifiedTransaction, VersionId,
+};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+fn key(purpose: u8, index: u8) -> SigningKey {
+    let mut seed = [purpose; 32];
+    seed[0] = index;
+    SigningKey::from_seed(&Seed::new(seed)).unwrap()
+}
+
+/// A chain of one block with a real model in it, and two blocks on top.
+struct Ledger {
+    document: GenesisDocument,
+    /// In the order of the validator set.
+    keys: Vec<SigningKey>,
+    validators: ValidatorSet,
+    headers: Vec<Header>,
+    tree: MemoryTree,
+    transactions: Vec<Vec<u8>>,
+    payload: Vec<Digest>,
+    receipts: Vec<Receipt>,
+    admin: AccountId,
+}
+
+fn model() -> ModelName {
+    ModelName {
+        namespace: "acme".to_owned(),
+        name: "bert".to_owned(),
+    }
+}
+
+fn version() -> VersionId {
+    VersionId {
+        model: model(),
+        version: "1.2.0".to_owned(),
+    }
+}
+
+fn operations() -> Vec<Vec<Operation>> {
+    vec![
+        vec![Operation::RegisterModel {
+            model: model(),
+            description: "A model".to_owned(),
+        }],
+        vec![Operation::PublishVersion {
+            id: version(),
+            model_hash: Digest::of(b"model"),
+            vector_hash: None,
+            manifest_digest: Digest::of(b"manifest"),
+            metadata: "{\"task\":\"fill-mask\"}".to_owned(),
+            parents: Vec::new(),
+            confidentiality: Confidentiality::Public,
+        }],
+    ]
+}
+
+impl Ledger {
+    fn new(count: u8) -> Self {
+        let admin_key = key(3, 0);
+        let admin = AccountId::of(admin_key.public_key());
+        let document = document(count, &admin_key);
+        let validators = document.validator_set().unwrap();
+        let keys = validators
+            .iter()
+            .map(|(_, member)| {
+                let own = |i: &u8| *key(1, *i).public_key() == member.key;
+                key(1, (0..count).find(own).unwrap())
+            })
+            .collect();
+        let (genesis, batch) = document.header_and_tree().unwrap();
+        let mut tree = MemoryTree::new();
+        tree.commit(&batch);
+        let mut ledger = Self {
+            keys,
+            validators,
+            headers: vec![genesis],
+            tree,
+            transactions: Vec::new(),
+            payload: Vec::new(),
+            receipts: Vec::new(),
+            admin,
+            document,
+        };
+        ledger.execute(&admin_key);
+        for _ in 0..2 {
+            let header = ledger.next(payload_root(&[]), merkle::root(&[]));
+            let (_, batch) =
+                tree::apply(&ledger.tree, header.height.0, &Default::default()).unwrap();
+            ledger.tree.commit(&batch);
+            ledger.headers.push(header);
+        }
+        ledger
+    }
+
+    fn execute(&mut self, admin_key: &SigningKey) {
+        let chain_id = self.document.chain_id();
+        let context = BlockContext {
+            chain_id,
+            height: 1,
+            timestamp_ms: self.document.timestamp_ms + 1_000,
+        };
+        let state = StateAt::new(Borrowed(&self.tree), 0);
+        let mut block = BlockExecutor::new(&state, context).unwrap();
+        for (nonce, ops) in (0u64..).zip(operations()) {
+            let signed = Transaction {
+                chain_id,
+                sender: self.admin,
+                key_index: 0,
+                nonce,
+                expires_at_height: 100,
+                ops,
+            }
+            .sign(admin_key)
+            .unwrap();
+            let bytes = signed.encode();
+            let params = ChainParams::default();
+            let verified =
+                VerifiedTransaction::verify(&bytes, admin_key.public_key(), &params).unwrap();
+            block.apply(&verified).unwrap().unwrap();
+            self.payload.push(signed.signed_hash());
+            self.transactions.push(bytes.to_vec());
+        }
+        let executed = block.finish();
+        let (state_root, batch) = tree::apply(&self.tree, 1, &executed.diff).unwrap();
+        self.tree.commit(&batch);
+        self.receipts = executed.receipts;
+        let header = Header {
+            state_root,
+            ..self.next(payload_root(&self.payload), executed.receipts_root)
+        };
+        self.headers.push(header);
+    }
+
+    /// A header on the last one, with the same state.
+    fn next(&self, payload_root: Digest, receipts_root: Digest) -> Header {
+        let parent = self.headers.last().unwrap();
+        Header {
+            round: parent.round.next(),
+            height: parent.height.next(),
+            parent: parent.id(),
+            parent_round: parent.round,
+            timestamp_ms: parent.timestamp_ms + 1_000,
+            proposer: self.validators.get(ValidatorIndex(0)).unwrap().id,
+            payload_root,
+            receipts_root,
+            history_root: merkle::root(&self.leaves()),
+            ..parent.clone()
+        }
+    }
+
+    fn leaves(&self) -> Vec<Digest> {
+        let ids = self.headers.iter().map(Header::id);
+        ids.map(|id| leaf_hash(id.0.as_bytes())).collect()
+    }
+
+    /// A certificate for `header` by the first `count` validators.
+    fn certify(&self, header: &Header, count: usize) -> FinalityCert {
+        certify(header, &self.keys, count)
+    }
+
+    fn quorum(&self) -> usize {
+        self.validators.quorum_power() as usize
+    }
+
+    fn anchor(&self) -> Anchor {
+        Anchor::genesis(&self.document).unwrap()
+    }
+
+    fn state(&self, key: StateKey) -> Claim {
+        let (value, proof) = tree::prove(&self.tree, 1, &key).unwrap();
+        Claim::state(key, value, proof).unwrap()
+    }
+
+    /// A claim about block 1 under its own certificate.
+    fn bundle(&self, claim: Claim) -> Bundle {
+        let header = self.headers[1].clone();
+        let certificate = self.certify(&header, self.quorum());
+        Bundle::new(claim, header, certificate)
+    }
+
+    /// A claim about block 1 that block 3 vouches for.
+    fn with_history(&self, claim: Claim) -> Bundle {
+        let later = self.headers[3].clone();
+        let path = merkle::prove(&self.leaves()[..3], 1).unwrap();
+        let certificate = self.certify(&later, self.quorum());
+        let history = History {
+            header: later,
+            path,
+        };
+        Bundle::with_history(claim, self.headers[1].clone(), history, certificate)
+    }
+
+    fn claims(&self) -> Vec<Claim> {
+        let absent = StateKey::Namespace("nobody".to_owned());
+        let transaction = Claim::transaction(
+            self.transactions[1].clone(),
+            1,
+            &self.payload,
+            &self.receipts,
+        );
+        let records = [
+            StateKey::VersionAt(model(), 0),
+            StateKey::VersionAt(model(), 1),
+        ];
+        let records = records.map(|key| {
+            let (value, proof) = tree::prove(&self.tree, 1, &key).unwrap();
+            ProvedRecord { key, value, proof }
+        });
+        vec![
+            Claim::Block,
+            self.state(StateKey::Version(version())),
+            self.state(StateKey::Account(self.admin)),
+            self.state(absent),
+            transaction.unwrap(),
+            self.state(StateKey::Model(model())),
+            Claim::Records(records.into()),
+        ]
+    }
+}
+
+fn certify(header: &Header, keys: &[SigningKey], count: usize) -> FinalityCert {
+    let body = CommitVoteBody {
+        chain_id: header.chain_id,
+        epoch: header.epoch,
+        round: header.round,
+        height: header.height,
+        block_id: header.id(),
+    };
+    let mut signers = SignerSet::new(keys.len());
+    for index in 0..count {
+        signers.insert(ValidatorIndex(index as u16));
+    }
+    FinalityCert {
+        chain_id: body.chain_id,
+        epoch: body.epoch,
+        round: body.round,
+        height: body.height,
+        block_id: body.block_id,
+        signers,
+        signatures: keys[..count]
+            .iter()
+            .map(|key| body.sign(key).unwrap())
+            .collect(),
+    }
+}
+
+fn document(count: u8, admin: &SigningKey) -> GenesisDocument {
+    let card = |i| {
+        let name = format!("validator-{i}");
+        ValidatorCard::new("test-net", &name, &key(1, i), &key(2, i)).unwrap()
+    };
+    let encryption = DecapsulationKey::generate().unwrap();
+    let roles = [Role::Admin, Role::Registrar, Role::Publisher];
+    let account = genesis_account(
+        "Ada",
+        admin,
+        encryption.encapsulation_key(),
+        roles.map(|role| (role, Scope::Chain)).into(),
+    )
+    .unwrap();
+    let owner = AccountId::of(admin.public_key());
+    let name = "acme".to_owned();
+    let terms = Terms {
+        network: "test-net".to_owned(),
+        kind: if count < 32 {
+            Kind::Devnet
+        } else {
+            Kind::Production
+        },
+        timestamp_ms: 1_760_000_000_000,
+        power: 1,
+        consensus: Params::default(),
+        ledger: ChainParams::default(),
+        namespaces: vec![GenesisNamespace { name, owner }],
+    };
+    assemble((0..count).map(card).collect(), vec![account], terms).unwrap()
+}
+
+static LEDGER: LazyLock<Ledger> = LazyLock::new(|| Ledger::new(4));
+
+#[test]
+fn every_kind_of_claim_verifies_with_and_without_history_after_a_round_trip() {
+    let anchor = LEDGER.anchor();
+    for claim in LEDGER.claims() {
+        for bundle in [LEDGER.bundle(claim.clone()), LEDGER.with_history(claim)] {
+            let bytes = bundle.encode().unwrap();
+            let bundle = Bundle::decode(&bytes).unwrap();
+            let verified = verify(&bundle, &anchor, None, None).unwrap();
+            assert_eq!(verified.height, Height(1));
+            assert_eq!(verified.block_id, LEDGER.headers[1].id());
+            assert_eq!(verified.time_ms, LEDGER.headers[1].timestamp_ms);
+            assert_eq!(verified.signers, 3);
+        }
+    }
+}
+
+#[test]
+fn the_summary_says_what_was_proved() {
+    let anchor = LEDGER.anchor();
+    let summary = |claim| {
+        verify(&LEDGER.bundle(claim), &anchor, None, None)
+            .unwrap()
+            .claim
+    };
+    let claims = LEDGER.claims();
+    let Summary::Version { version } = summary(claims[1].clone()) else {
+        panic!("not a version");
+    };
+    assert_eq!(version.model_hash, Digest::of(b"model"));
+    assert_eq!(version.owner, LEDGER.admin);
+    let Summary::Transaction { sender, index, .. } = summary(claims[4].clone()) else {
+        panic!("not a transaction");
+    };
+    assert_eq!((sender, index), (LEDGER.admin, 1));
+    let Summary::Records { records } = summary(claims[6].clone()) else {
+        panic!("not records");
+    };
+    // One version and no second: the list is complete.
+    assert!(records[0].value.is_some() && records[1].value.is_none());
+}
+
+/// The costly part is checking signatures, and a byte changed in one of them is found by checking that one. So the
+/// bundle that has every byte changed holds as few as a quorum of four needs.
+fn flip_every_byte(bundle: &Bundle, anchor: &Anchor) {
+    verify(bundle, anchor, None, None).unwrap();
+    let good = bundle.encode().unwrap();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for part in 0..threads {
+            let good = &good;
+            scope.spawn(move || {
+                for at in (part..good.len()).step_by(threads) {
+                    let mut bytes = good.clone();
+                    bytes[at] ^= 1 << (at % 8);
+                    let believed = Bundle::decode(&bytes)
+                        .is_ok_and(|bundle| verify(&bundle, anchor, None, None).is_ok());
+                    assert!(!believed, "byte {at} of {} does not matter", good.len());
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn flipping_any_byte_of_a_version_bundle_is_noticed() {
+    flip_every_byte(&LEDGER.bundle(LEDGER.claims().remove(1)), &LEDGER.anchor());
+}
+
+#[test]
+fn flipping_any_byte_of_a_transaction_bundle_with_history_is_noticed() {
+    let bundle = LEDGER.with_history(LEDGER.claims().remove(4));
+    flip_every_byte(&bundle, &LEDGER.anchor());
+}
+
+#[test]
+fn flipping_any_byte_of_the_other_claims_is_noticed() {
+    // The claim comes before header and certificate, whose bytes the tests above went through.
+    let anchor = LEDGER.anchor();
+    for claim in LEDGER.claims() {
+        let good = LEDGER.bundle(claim);
+        let claim_end = {
+            let claim = borsh::to_vec(&good.claim).unwrap().len();
+            cairn_audit::MAGIC.len() + Digest::LEN + claim
+        };
+        let bytes = good.encode().unwrap();
+        for at in 0..claim_end {
+            let mut bytes = bytes.clone();
+            bytes[at] ^= 1 << (at % 8);
+            let believed = Bundle::decode(&bytes)
+                .is_ok_and(|bundle| verify(&bundle, &anchor, None, None).is_ok());
+            assert!(
+                !believed,
+                "byte {at} of claim {:?} does not matter",
+                good.claim
+            );
+        }
+    }
+}
+
+#[test]
+fn a_bundle_cut_short_or_continued_is_refused() {
+    let bytes = LEDGER.bundle(LEDGER.claims().remove(1)).encode().unwrap();
+    for length in 0..bytes.len() {
+        assert!(Bundle::decode(&bytes[..length]).is_err(), "{length}");
+    }
+    let mut longer = bytes;
+    longer.push(0);
+    assert!(matches!(
+        Bundle::decode(&longer),
+        Err(BundleError::Content(_))
+    ));
+    let huge = vec![0; cairn_audit::MAX_BUNDLE_BYTES + 1];
+    assert!(matches!(
+        Bundle::decode(&huge),
+        Err(BundleError::TooLong { .. })
+    ));
+    assert!(matches!(
+        Bundle::decode(b"CAIRNPF2"),
+        Err(BundleError::Magic { .. })
+    ));
+}
+
+#[test]
+fn another_chain_s_anchor_is_no_anchor() {
+    let mut other = LEDGER.document.clone();
+    other.timestamp_ms += 1;
+    let anchor = Anchor::genesis(&other).unwrap();
+    assert!(matches!(
+        verify(&LEDGER.bundle(Claim::Block), &anchor, None, None),
+        Err(AuditError::WrongChain { .. })
+    ));
+}
+
+#[test]
+fn of_32_validators_21_are_not_enough_and_22_are() {
+    let ledger = Ledger::new(32);
+    let anchor = ledger.anchor();
+    let header = &ledger.headers[1];
+    let with = |count| {
+        let certificate = ledger.certify(header, count);
+        let bundle = Bundle::new(Claim::Block, header.clone(), certificate);
+        verify(&bundle, &anchor, None, None)
+    };
+    assert!(matches!(with(21), Err(AuditError::Certificate(_))));
+    assert_eq!(with(22).unwrap().signers, 22);
+    // The 22nd bit without its signature, or with somebody else's, does not make it up.
+    let mut claimed = ledger.certify(header, 21);
+    claimed.signers.insert(ValidatorIndex(21));
+    for extra in [None, Some(claimed.signatures[0].clone())] {
+        let mut certificate = claimed.clone();
+        certificate.signatures.extend(extra);
+        let bundle = Bundle::new(Claim::Block, header.clone(), certificate);
+        assert!(matches!(
+            verify(&bundle, &anchor, None, None),
+            Err(AuditError::Certificate(_))
+        ));
+    }
+}
+
+#[test]
+fn a_certificate_of_another_block_certifies_nothing_here() {
+    let anchor = LEDGER.anchor();
+    let (header, other) = (&LEDGER.headers[1], &LEDGER.headers[2]);
+    let mut bundle = LEDGER.bundle(Claim::Block);
+    bundle.certificate = LEDGER.certify(other, 3);
+    assert!(matches!(
+        verify(&bundle, &anchor, None, None),
+        Err(AuditError::OtherBlock { .. })
+    ));
+    // Relabelled for this block, its signatures are wrong.
+    bundle.certificate.block_id = header.id();
+    bundle.certificate.height = header.height;
+    bundle.certificate.round = header.round;
+    assert!(matches!(
+        verify(&bundle, &anchor, None, None),
+        Err(AuditError::Certificate(_))
+    ));
+    // The quorum's signature over another round of this block is not for this header either.
+    let later = Header {
+        round: Round(9),
+        ..header.clone()
+    };
+    let mut bundle = LEDGER.bundle(Claim::Block);
+    bundle.certificate = FinalityCert {
+        block_id: header.id(),
+        ..LEDGER.certify(&later, 3)
+    };
+    assert!(verify(&bundle, &anchor, None, None).is_err());
+}
+
+#[test]
+fn a_value_proof_or_key_of_something_else_is_refused() {
+    let anchor = LEDGER.anchor();
+    let refused = |claim| verify(&LEDGER.bundle(claim), &anchor, None, None).unwrap_err();
+    let Claim::Version { id, value, proof } = LEDGER.claims().remove(1) else {
+        panic!("not a version");
+    };
+    let mut replaced = value.clone();
+    replaced.model_hash = Digest::of(b"another model");
+    let claim = Claim::Version {
+        id: id.clone(),
+        value: replaced,
+        proof: proof.clone(),
+    };
+    assert!(matches!(refused(claim), AuditError::State { .. }));
+    let renamed = VersionId {
+        version: "1.2.1".to_owned(),
+        ..id.clone()
+    };
+    let claim = Claim::Version {
+        id: renamed,
+        value,
+        proof: proof.clone(),
+    };
+    assert!(matches!(refused(claim), AuditError::State { .. }));
+    // There is something: its absence cannot be claimed.
+    let key = StateKey::Version(id);
+    assert!(matches!(
+        refused(Claim::Absent { key, proof }),
+        AuditError::State { .. }
+    ));
+    // A receipt of another transaction of the same block.
+    let Some(Claim::Transaction(first)) = Claim::transaction(
+        LEDGER.transactions[0].clone(),
+        0,
+        &LEDGER.payload,
+        &LEDGER.receipts,
+    ) else {
+        panic!("not a transaction");
+    };
+    let Claim::Transaction(mut second) = LEDGER.claims().remove(4) else {
+        panic!("not a transaction");
+    };
+    second.receipt = first.receipt;
+    second.receipt_path = first.receipt_path;
+    assert!(matches!(
+        refused(Claim::Transaction(second)),
+        AuditError::Disagree { .. }
+    ));
+}
+
+#[test]
+fn history_must_lead_from_this_block_to_the_certified_one() {
+    let anchor = LEDGER.anchor();
+    let mut moved = LEDGER.with_history(Claim::Block);
+    moved.header = LEDGER.headers[2].clone();
+    assert!(matches!(
+        verify(&moved, &anchor, None, None),
+        Err(AuditError::HistoryPlace { .. })
+    ));
+    let mut forged = LEDGER.with_history(Claim::Block);
+    forged.header.state_root = Digest::ZERO;
+    assert!(matches!(
+        verify(&forged, &anchor, None, None),
+        Err(AuditError::Path { .. })
+    ));
+}
+
+#[test]
+fn only_claims_about_the_state_grow_old() {
+    let anchor = LEDGER.anchor();
+    let time = LEDGER.headers[1].timestamp_ms;
+    let hour = Some(Duration::from_secs(3_600));
+    let at = |claim: &Claim, now| verify(&LEDGER.bundle(claim.clone()), &anchor, now, hour);
+    for claim in LEDGER.claims() {
+        at(&claim, Some(time + 3_600_000)).unwrap();
+        at(&claim, Some(time - 1_000)).unwrap();
+        if claim.is_about_state() {
+            assert!(matches!(
+                at(&claim, Some(time + 3_600_001)),
+                Err(AuditError::TooOld { .. })
+            ));
+            assert!(matches!(at(&claim, None), Err(AuditError::NoTime)));
+            assert!(matches!(
+                at(&claim, Some(time - 301_000)),
+                Err(AuditError::Clock { .. })
+            ));
+        } else {
+            at(&claim, Some(u64::MAX)).unwrap();
+            at(&claim, None).unwrap();
+        }
+    }
+    // What counts is the block of the claim, not the later one that vouches for it.
+    let bundle = LEDGER.with_history(LEDGER.claims().remove(1));
+    let now = Some(LEDGER.headers[3].timestamp_ms);
+    let second = Some(Duration::from_secs(1));
+    assert!(matches!(
+        verify(&bundle, &anchor, now, second),
+        Err(AuditError::TooOld { .. })
+    ));
+}
+
+#[test]
+fn a_trusted_header_is_an_anchor_and_contradicts_another_block_at_its_height() {
+    let trusted = Anchor::trusted(LEDGER.headers[1].clone(), LEDGER.validators.clone()).unwrap();
+    verify(&LEDGER.bundle(Claim::Block), &trusted, None, None).unwrap();
+    verify(&LEDGER.with_history(Claim::Block), &trusted, None, None).unwrap();
+    // The same validators signed another block of height 1: stolen keys, or a fork.
+    let rival = Header {
+        timestamp_ms: 1,
+        ..LEDGER.headers[1].clone()
+    };
+    let certificate = LEDGER.certify(&rival, 3);
+    let bundle = Bundle::new(Claim::Block, rival, certificate);
+    verify(&bundle, &LEDGER.anchor(), None, None).unwrap();
+    assert!(matches!(
+        verify(&bundle, &trusted, None, None),
+        Err(AuditError::Conflict { .. })
+    ));
+    let others = Ledger::new(5);
+    assert!(matches!(
+        Anchor::trusted(LEDGER.headers[1].clone(), others.validators),
+        Err(AuditError::Validators { .. })
+    ));
+}
+
+#[test]
+fn an_epoch_change_passes_trust_from_one_set_of_validators_to_the_next() {
+    let next_keys: Vec<SigningKey> = (0..4).map(|i| key(7, i)).collect();
+    let member = |key: &SigningKey| Validator {
+        id: AccountId::of(key.public_key()).0,
+        key: key.public_key().clone(),
+        power: 1,
+    };
+    let next = ValidatorSet::new(next_keys.iter().map(member).collect()).unwrap();
+    let last = Header {
+        next_validators_hash: next.hash(),
+        ..LEDGER.next(payload_root(&[]), merkle::root(&[]))
+    };
+    let first = Header {
+        epoch: last.epoch.next(),
+        round: Round(1),
+        height: last.height.next(),
+        parent: last.id(),
+        validators_hash: next.hash(),
+        ..last.clone()
+    };
+    let change = EpochChange {
+        certificate: LEDGER.certify(&last, 3),
+        header: last,
+        validators: next,
+    };
+    let mut bundle = Bundle::new(Claim::Block, first.clone(), certify(&first, &next_keys, 3));
+    let anchor = LEDGER.anchor();
+    assert!(matches!(
+        verify(&bundle, &anchor, None, None),
+        Err(AuditError::Epoch { .. })
+    ));
+    bundle.epochs.push(change.clone());
+    verify(&bundle, &anchor, None, None).unwrap();
+    flip_every_byte_of_the_change(&bundle, &anchor);
+
+    // Other validators than the last block names.
+    bundle.epochs[0].validators = LEDGER.validators.clone();
+    assert!(matches!(
+        verify(&bundle, &anchor, None, None),
+        Err(AuditError::Validators { .. })
+    ));
+    // The new ones cannot appoint themselves.
+    bundle.epochs[0] = change.clone();
+    bundle.epochs[0].certificate = certify(&change.header, &next_keys, 3);
+    assert!(matches!(
+        verify(&bundle, &anchor, None, None),
+        Err(AuditError::Certificate(_))
+    ));
+}
+
+/// The change's own bytes, without its keys and signatures, which are under the hash and the certificate.
+fn flip_every_byte_of_the_change(bundle: &Bundle, anchor: &Anchor) {
+    let bytes = borsh::to_vec(&bundle.epochs[0].header).unwrap();
+    for at in 0..bytes.len() {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 1;
+        let mut bundle = bundle.clone();
+        bundle.epochs[0].header = borsh::from_slice(&bytes).unwrap();
+        assert!(verify(&bundle, anchor, None, None).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn the_trusted_head_moves_forward_only_along_its_own_history() {
+    let anchor = LEDGER.anchor();
+    let verified = |header: &Header| {
+        let bundle = Bundle::new(Claim::Block, header.clone(), LEDGER.certify(header, 3));
+        verify(&bundle, &anchor, None, None).unwrap()
+    };
+    let [one, two, three] = [1, 2, 3].map(|height| verified(&LEDGER.headers[height]));
+    let link =
+        |lower: u64, higher: usize| merkle::prove(&LEDGER.leaves()[..higher], lower).unwrap();
+    let mut head = TrustedHead::new(LEDGER.headers[0].clone());
+    // A direct successor needs no link, the same header none, anything else one.
+    assert_eq!(head.observe(&one, None), Ok(Advance::Moved));
+    assert_eq!(head.observe(&one, None), Ok(Advance::Kept));
+    assert!(matches!(
+        head.observe(&three, None),
+        Err(HeadError::Unlinked { .. })
+    ));
+    assert_eq!(head.observe(&three, Some(&link(1, 3))), Ok(Advance::Moved));
+    assert_eq!(head.header(), &LEDGER.headers[3]);
+    // An older header that is in the head's history changes nothing.
+    assert_eq!(head.observe(&two, Some(&link(2, 3))), Ok(Advance::Kept));
+    assert_eq!(head.header(), &LEDGER.headers[3]);
+
+    // Signed by a quorum, and of another history.
+    for height in [2, 3] {
+        let rival = Header {
+            timestamp_ms: 5,
+            ..LEDGER.headers[height].clone()
+        };
+        let refused = head
+            .observe(&verified(&rival), Some(&link(2, 3)))
+            .unwrap_err();
+        match height {
+            3 => assert!(matches!(refused, HeadError::Fork { .. })),
+            _ => assert!(matches!(refused, HeadError::NotExtending { .. })),
+        }
+    }
+    let mut far = LEDGER.next(payload_root(&[]), merkle::root(&[]));
+    far.parent.0 = Digest::ZERO;
+    far.history_root = Digest::ZERO;
+    let refused = head.observe(&verified(&far), Some(&link(3, 4)));
+    assert!(matches!(refused, Err(HeadError::NotExtending { .. })));
+    assert_eq!(head.header(), &LEDGER.headers[3]);
+}
+
+mod decoder {
+    use super::*;
+    use proptest::prelude::*;
+
+    static GOOD: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        LEDGER
+            .with_history(LEDGER.claims().remove(1))
+            .encode()
+            .unwrap()
+    });
+
+    proptest! {
+        #[test]
+        fn random_bytes_are_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
+            prop_assert!(Bundle::decode(&bytes).is_err());
+            let magic = [cairn_audit::MAGIC.as_slice(), &bytes].concat();
+            prop_assert!(Bundle::decode(&magic).is_err());
+        }
+
+        #[test]
+        fn mutated_bundles_are_refused_or_read_back_exactly_and_never_believed(
+            edits in proptest::collection::vec((any::<proptest::sample::Index>(), any::<u8>()), 1..6),
+            cut in proptest::option::of(any::<proptest::sample::Index>()),
+        ) {
+            let mut bytes = GOOD.clone();
+            for (at, byte) in &edits {
+                let at = at.index(bytes.len());
+                bytes[at] = *byte;
+            }
+            if let Some(cut) = cut {
+                bytes.remove(cut.index(bytes.len()));
+            }
+            prop_assume!(bytes != *GOOD);
+            if let Ok(bundle) = Bundle::decode(&bytes) {
+                prop_assert_eq!(bundle.encode().unwrap(), bytes);
+                prop_assert!(verify(&bundle, &LEDGER.anchor(), None, None).is_err());
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Certificates, assembled here or received whole.
+
+use super::Replica;
+use crate::tree::Progress;
+use crate::{
+    BlockId, BlockRejection, Certificate, Effect, Message, QuorumCert, Round, SafetyRules,
+    TimeoutCert, Timer, ValidatorIndex,
+};
+use std::sync::Arc;
+
+/// How often a certificate is asked for in one round, at doubling intervals.
+const CERTIFICATE_ATTEMPTS: u8 = 6;
+
+impl Replica {
+    pub(super) fn on_certificate(&mut self, certificate: Certificate, from: ValidatorIndex) {
+        match certificate {
+            Certificate::Quorum(certificate) => self.note_quorum(certificate),
+            Certificate::Finality(certificate) => self.note_finality(certificate, from),
+            Certificate::Timeout(certificate) => self.note_timeout_cert(certificate, from),
+        }
+    }
+
+    /// A block is certified: that raises the highest certificate at once, ends its round, and asks for a
+    /// commit vote.
+    pub(super) fn note_quorum(&mut self, certificate: Arc<QuorumCert>) {
+        let (id, round) = (certificate.block_id, certificate.round);
+        if certificate.epoch != self.config.epoch
+            || round <= self.final_round()
+            || self.quorum_certs.contains_key(&id)
+        {
+            return;
+        }
+        self.safety.observe_quorum(&certificate);
+        self.quorum_certs.insert(id, Arc::clone(&certificate));
+        self.enter_round(round.next(), false);
+        match self.tree.get(&id).map(|entry| entry.progress.clone()) {
+            None => {
+                let from = certificate.signers.iter().collect();
+                self.want(id, round, from);
+            }
+            Some(Progress::Rejected(reason)) => self.certified_but_rejected(id, reason),
+            Some(_) => {}
+        }
+        self.try_commit_vote(id);
+        self.certified_round_rose();
+    }
+
+    /// Claims of timeouts that were not covered may be now.
+    pub(super) fn certified_round_rose(&mut self) {
+        let covered = self.certified_round();
+        let released: Vec<Arc<TimeoutCert>> = self
+            .held_timeout_certs
+            .values()
+            .filter(|certificate| certificate.max_high_qc_round() <= covered)
+            .cloned()
+            .collect();
+        for certificate in released {
+            self.held_timeout_certs.remove(&certificate.round);
+            self.accept_timeout_cert(&certificate);
+        }
+        self.try_timeout_cert(self.round);
+    }
+
+    /// A round is over without a certified block, as far as its quorum knows.
+    pub(super) fn note_timeout_cert(
+        &mut self,
+        certificate: Arc<TimeoutCert>,
+        from: ValidatorIndex,
+    ) {
+        let round = certificate.round;
+        if certificate.epoch != self.config.epoch || round < self.round {
+            return;
+        }
+        let claim = certificate.max_high_qc_round();
+        if claim <= self.certified_round() {
+            return self.accept_timeout_cert(&certificate);
+        }
+        // Nobody could propose on it here, and the claim may be a lie. It waits for a certificate
+        // that covers the claim; the sender should have one.
+        let better = self
+            .held_timeout_certs
+            .get(&round)
+            .is_none_or(|held| claim < held.max_high_qc_round());
+        if better {
+            self.held_timeout_certs.insert(round, certificate);
+            while self.held_timeout_certs.len() as u64 > self.config.params.round_window.max(1) {
+                self.held_timeout_certs.pop_first();
+            }
+        }
+        self.ask(from);
+    }
+
+    fn accept_timeout_cert(&mut self, certificate: &Arc<TimeoutCert>) {
+        self.safety.observe_timeout(certificate);
+        self.enter_round(certificate.round.next(), true);
+    }
+
+    /// A proposal has waited for the certificate of its parent: its proposer has it.
+    pub(super) fn on_certificate_wait(&mut self, round: Round, attempt: u8) {
+        let Some(slot) = self.proposals.get(&round) else {
+            return;
+        };
+        let parent = slot.proposal.block.header.parent;
+        if round < self.round || self.certificate_of(&parent).is_some() {
+            return;
+        }
+        self.emit(Effect::Send {
+            to: self.leader(round),
+            message: Message::QuorumCertRequest { block_id: parent },
+        });
+        if attempt + 1 < CERTIFICATE_ATTEMPTS {
+            self.await_certificate(round, attempt + 1);
+        }
+    }
+
+    pub(super) fn await_certificate(&mut self, round: Round, attempt: u8) {
+        let wait = self.config.params.certificate_wait_ms << attempt.min(CERTIFICATE_ATTEMPTS);
+        self.emit(Effect::SetTimer {
+            timer: Timer::CertificateWait {
+                epoch: self.config.epoch,
+                round,
+                attempt,
+            },
+            after_ms: wait,
+        });
+    }
+
+    /// Somebody has not seen enough votes. An unknown block may be final here long since: then the final
+    /// certificate says more than was asked for.
+    pub(super) fn on_certificate_request(&mut self, id: BlockId, from: ValidatorIndex) {
+        let interval = self.config.params.certificate_wait_ms;
+        let now = self.now;
+        if self
+            .served
+            .get(&from)
+            .is_some_and(|last| now.saturating_sub(*last) < interval)
+        {
+            return;
+        }
+        let certificate = match self.quorum_certs.get(&id) {
+            Some(certificate) => Certificate::Quorum(Arc::clone(certificate)),
+            None => match &self.final_cert {
+                Some(certificate) => Certificate::Finality(Arc::clone(certificate)),
+                None => return,
+            },
+        };
+        self.served.insert(from, now);
+        self.emit(Effect::Send {
+            to: from,
+            message: Message::Certificate(certificate),
+        });
+    }
+
+    /// A quorum found right what this replica could not.
+    pub(super) fn certified_but_rejected(&mut self, id: BlockId, reason: BlockRejection) {
+        if reason == BlockRejection::PayloadUnavailable {
+            let round = self
+                .tree
+                .get(&id)
+                .map_or(Round(0), |entry| entry.block.header.round);
+            let from = self.tally.voters_for(round, id);
+            self.want(id, round, from);
+        } else {
+            self.emit(Effect::Diverged { id, reason });
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Rounds: entering them, and the timer that ends them.
+
+use super::{Building, Replica};
+use crate::{Effect, Round, SafetyRules, Timer};
+
+impl Replica {
+    /// Goes to a later round, by a certificate of the round before.
+    pub(super) fn enter_round(&mut self, round: Round, by_timeout: bool) {
+        if round <= self.round {
+            return;
+        }
+        self.round = round;
+        self.round_started = self.now;
+        self.round_by_timeout = by_timeout;
+        if by_timeout {
+            self.failed_rounds = self.failed_rounds.saturating_add(1);
+        }
+        self.round_timer_armed = false;
+        self.building = Building::Idle;
+        self.empty_block_due = false;
+        self.empty_block_timer_set = false;
+        self.held_timeout_certs.retain(|held, _| *held >= round);
+        let start = self.config.params.window_start(round);
+        self.tally.retain(|counted| counted >= start);
+        self.proposals.retain(|proposed, _| *proposed >= start);
+        let certified = &self.quorum_certs;
+        let pending = self.pending_finality.as_ref().map(|held| held.block_id);
+        let keep = |id: &_| certified.contains_key(id) || pending == Some(*id);
+        let ids = self.tree.forget_leaves(start, keep);
+        self.discard(ids);
+    }
+
+    /// Whether a round that does not end would keep something from becoming final.
+    fn has_work(&self) -> bool {
+        self.work
+            || self.heartbeat_due
+            || self.certified_round() > self.final_round()
+            || self.proposals.contains_key(&self.round)
+            || self.safety.record().highest_timeout_round == self.round
+    }
+
+    /// Lets the round timer run while there is work, and rest while there is none.
+    pub(super) fn arm_round_timer(&mut self) {
+        if self.config.key.is_none() {
+            return;
+        }
+        if !self.has_work() {
+            self.round_timer_armed = false;
+        } else if !self.round_timer_armed {
+            self.round_timer_armed = true;
+            self.round_timer_generation += 1;
+            self.emit(Effect::SetTimer {
+                timer: Timer::Round {
+                    epoch: self.config.epoch,
+                    round: self.round,
+                    generation: self.round_timer_generation,
+                },
+                after_ms: self.config.params.timeout_ms(self.failed_rounds),
+            });
+        }
+    }
+
+    pub(super) fn on_round_timer(&mut self, round: Round, generation: u64) {
+        if !self.round_timer_armed
+            || round != self.round
+            || generation != self.round_timer_generation
+        {
+            return;
+        }
+        self.round_timer_armed = false;
+        self.give_up_round();
+    }
+
+    pub(super) fn on_heartbeat(&mut self) {
+        self.heartbeat_timer_set = false;
+        if self.now >= self.heartbeat_at() {
+            self.heartbeat_due = true;
+        } else {
+            self.set_heartbeat_timer();
+        }
+    }
+
+    /// One heartbeat timer is out at any time; it is set again if it fires early.
+    pub(super) fn set_heartbeat_timer(&mut self) {
+        if self.heartbeat_timer_set || self.heartbeat_due || self.config.key.is_none() {
+            return;
+        }
+        self.heartbeat_timer_set = true;
+        let wait = self.heartbeat_at().saturating_sub(self.now);
+        self.emit(Effect::SetTimer {
+            timer: Timer::Heartbeat,
+            after_ms: wait.min(self.config.params.heartbeat_ms),
+        });
+    }
+
+    fn heartbeat_at(&self) -> u64 {
+        self.final_header()
+            .timestamp_ms
+            .saturating_add(self.config.params.heartbeat_ms)
+    }
+}

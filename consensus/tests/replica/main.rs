@@ -1,0 +1,8 @@
+//! One replica at a time: what it asks for, what it drops, what it refuses.
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
+mod blocks;
+mod fixture;
+#[path = "../simulator/mod.rs"]
+mod simulator;
+mod voices;

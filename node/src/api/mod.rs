@@ -1,0 +1,60 @@
+//! The node's HTTP API, over TLS 1.3 with ML-KEM-1024 and the node's ML-DSA-87 key, and a plain
+//! listener for operators.
+//!
+//! Every read is answered from the last final block and names its height. Every route has a limit on
+//! its body, its time and its rate; connections and handshakes are limited apart from that. Errors are
+//! RFC 9457 problems with a stable `code`.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `limits` | [`ApiLimits`]: every limit, with its default |
+//! | `server` | [`serve`]: the listeners, handshakes and connections |
+//! | `stall` | a connection whose peer stops reading or writing ends |
+//! | `limiter` | what one address may use |
+//! | `router` | the table of routes, and what is done around each of them |
+//! | `state` | [`ApiState`](state::ApiState): what the handlers share |
+//! | `snapshot` | reading the state of one final block |
+//! | `extract` | path, query and body, with problems for errors |
+//! | `problem` | errors as answers |
+//! | `auth` | access tokens against the ledger |
+//! | `latest` | which version of a model is the highest |
+//! | `transactions`, `blocks`, `registry`, `accounts`, `proofs`, `blobs`, `status` | the routes |
+//! | `operations` | health and metrics |
+//! | `openapi` | the OpenAPI document, made from the code |
+
+mod accounts;
+mod auth;
+mod blobs;
+mod blocks;
+mod extract;
+mod latest;
+mod limiter;
+mod limits;
+mod openapi;
+mod operations;
+mod problem;
+mod proofs;
+mod registry;
+mod router;
+mod server;
+mod snapshot;
+mod stall;
+mod state;
+mod status;
+mod transactions;
+
+pub use limits::ApiLimits;
+pub use server::{ApiError, Bound, serve};
+
+use std::net::SocketAddr;
+
+/// Where the API listens and what it allows.
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// The API, over post-quantum TLS.
+    pub listen: SocketAddr,
+    /// Health and metrics, without TLS.
+    pub ops_listen: SocketAddr,
+    /// Every limit.
+    pub limits: ApiLimits,
+}

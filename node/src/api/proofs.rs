@@ -1,0 +1,189 @@
+//! Proof bundles: what an auditor checks offline, without trusting this node.
+
+use super::{
+    extract::{self, InPath},
+    problem::ApiProblem,
+    snapshot::Snapshot,
+    state::{ApiState, binary},
+};
+use axum::{
+    body::Body,
+    extract::State,
+    http::{HeaderValue, Response, StatusCode},
+};
+use cairn_api::{CLAIM_ABSENT, CLAIM_HEADER, code};
+use cairn_audit::{Bundle, Claim, History};
+use cairn_consensus::{Header, Height};
+use cairn_runtime::{StateKey, tree};
+use cairn_storage::Store;
+
+/// Proves the record of a version, or that there is none.
+#[utoipa::path(
+    get, path = "/v1/proofs/versions/{ns}/{name}/{version}", tag = "proofs",
+    params(
+        ("ns" = String, Path, description = "Namespace"),
+        ("name" = String, Path, description = "Model"),
+        ("version" = String, Path, description = "SemVer"),
+    ),
+    responses((status = 200, description = "A bundle; header `cairn-claim: absent` when it proves absence",
+        body = Vec<u8>, content_type = "application/octet-stream"))
+)]
+pub(super) async fn version(
+    State(state): State<ApiState>,
+    InPath((namespace, name, version)): InPath<(String, String, String)>,
+) -> Result<Response<Body>, ApiProblem> {
+    record(&state, StateKey::Version(extract::version(namespace, name, version))).await
+}
+
+/// Proves the record of an account, or that there is none.
+#[utoipa::path(
+    get, path = "/v1/proofs/accounts/{id}", tag = "proofs",
+    params(("id" = String, Path, description = "The account's id, hexadecimal")),
+    responses((status = 200, description = "A bundle", body = Vec<u8>, content_type = "application/octet-stream"))
+)]
+pub(super) async fn account(
+    State(state): State<ApiState>,
+    InPath(id): InPath<String>,
+) -> Result<Response<Body>, ApiProblem> {
+    record(&state, StateKey::Account(extract::account(&id)?)).await
+}
+
+/// Proves a pair of keys of an account, or that there is none.
+#[utoipa::path(
+    get, path = "/v1/proofs/keys/{id}/{index}", tag = "proofs",
+    params(
+        ("id" = String, Path, description = "The account's id, hexadecimal"),
+        ("index" = u32, Path, description = "Index of the key"),
+    ),
+    responses((status = 200, description = "A bundle", body = Vec<u8>, content_type = "application/octet-stream"))
+)]
+pub(super) async fn key(
+    State(state): State<ApiState>,
+    InPath((id, index)): InPath<(String, u32)>,
+) -> Result<Response<Body>, ApiProblem> {
+    record(&state, StateKey::AccountKey(extract::account(&id)?, index)).await
+}
+
+/// Proves a grant, with its sealed data key, or that there is none.
+#[utoipa::path(
+    get, path = "/v1/proofs/grants/{ns}/{name}/{version}/{account}", tag = "proofs",
+    params(
+        ("ns" = String, Path, description = "Namespace"),
+        ("name" = String, Path, description = "Model"),
+        ("version" = String, Path, description = "SemVer"),
+        ("account" = String, Path, description = "The reader's id, hexadecimal"),
+    ),
+    responses((status = 200, description = "A bundle", body = Vec<u8>, content_type = "application/octet-stream"))
+)]
+pub(super) async fn grant(
+    State(state): State<ApiState>,
+    InPath((namespace, name, version, reader)): InPath<(String, String, String, String)>,
+) -> Result<Response<Body>, ApiProblem> {
+    let id = extract::version(namespace, name, version);
+    record(&state, StateKey::Grant(id, extract::account(&reader)?)).await
+}
+
+/// Proves that a transaction is final, and what came of it.
+#[utoipa::path(
+    get, path = "/v1/proofs/transactions/{hash}", tag = "proofs",
+    params(("hash" = String, Path, description = "sha256:<hex>, the transaction's name")),
+    responses(
+        (status = 200, description = "A bundle", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 404, description = "Not final here", body = cairn_api::Problem),
+    )
+)]
+pub(super) async fn transaction(
+    State(state): State<ApiState>,
+    InPath(hash): InPath<String>,
+) -> Result<Response<Body>, ApiProblem> {
+    let tx_hash = extract::digest(&hash)?;
+    state
+        .read(None, move |shared, snapshot| {
+            let store = snapshot.store();
+            let (height, index) = store.transaction_location(&tx_hash)?.ok_or_else(|| {
+                let what = format_args!("final transaction {}", tx_hash.reference()).to_string();
+                ApiProblem::not_found(code::TRANSACTION_NOT_FOUND, what)
+            })?;
+            let damaged = || ApiProblem::internal(format_args!("block {height} is not complete"));
+            let block = shared.recent.get(store, height.0)?.ok_or_else(damaged)?;
+            let payload = store.payload(height)?.ok_or_else(damaged)?;
+            let place = usize::try_from(index).ok();
+            let signed_hash = place.and_then(|place| payload.get(place)).ok_or_else(damaged)?;
+            let bytes = store.transaction(signed_hash)?.ok_or_else(damaged)?;
+            let claim = Claim::transaction(bytes, u64::from(index), &payload, &block.receipts)
+                .ok_or_else(damaged)?;
+            bundle(store, claim, block.header.clone())
+        })
+        .await
+}
+
+/// Proves that a block is final.
+#[utoipa::path(
+    get, path = "/v1/proofs/blocks/{height}", tag = "proofs",
+    params(("height" = u64, Path, description = "Height of the block")),
+    responses(
+        (status = 200, description = "A bundle", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 404, description = "Not final", body = cairn_api::Problem),
+    )
+)]
+pub(super) async fn block(
+    State(state): State<ApiState>,
+    InPath(height): InPath<u64>,
+) -> Result<Response<Body>, ApiProblem> {
+    state
+        .read(None, move |_, snapshot| {
+            let header = snapshot.store().header(Height(height))?.ok_or_else(|| {
+                let what = format!("final block {height}");
+                ApiProblem::not_found(code::BLOCK_NOT_FOUND, what)
+            })?;
+            bundle(snapshot.store(), Claim::Block, header)
+        })
+        .await
+}
+
+async fn record(state: &ApiState, key: StateKey) -> Result<Response<Body>, ApiProblem> {
+    state
+        .read(None, move |_, snapshot| {
+            let (value, proof) = prove(snapshot, &key)?;
+            let claim = Claim::state(key, value, proof).map_err(ApiProblem::internal)?;
+            bundle(snapshot.store(), claim, snapshot.header().clone())
+        })
+        .await
+}
+
+fn prove(
+    snapshot: &Snapshot,
+    key: &StateKey,
+) -> Result<(Option<Vec<u8>>, cairn_runtime::StateProof), ApiProblem> {
+    let state = snapshot.state();
+    tree::prove(state.reader(), state.height(), key).map_err(ApiProblem::internal)
+}
+
+/// The bundle of a claim about the block of `header`, with the block's own certificate, or with the
+/// next one above it and the path from there.
+fn bundle(store: &Store, claim: Claim, header: Header) -> Result<Response<Body>, ApiProblem> {
+    let height = header.height;
+    let absent = matches!(claim, Claim::Absent { .. });
+    let Some((certified, certificate)) = store.certificate_at_or_after(height)? else {
+        return Err(ApiProblem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            code::HEIGHT_NOT_AVAILABLE,
+            format!("this node has no certificate for block {height} yet; ask again in a moment"),
+        )
+        .with("height", height.0));
+    };
+    let bundle = if certified == height {
+        Bundle::new(claim, header, certificate)
+    } else {
+        let later = store.header(certified)?.ok_or_else(|| {
+            ApiProblem::internal(format_args!("block {certified} has a certificate and no header"))
+        })?;
+        let path = store.history_proof(height, certified.0)?;
+        Bundle::with_history(claim, header, History { header: later, path }, certificate)
+    };
+    let mut response = binary(height.0, bundle.encode().map_err(ApiProblem::internal)?);
+    if absent {
+        response.headers_mut().insert(CLAIM_HEADER, HeaderValue::from_static(CLAIM_ABSENT));
+    }
+    Ok(response)
+}

@@ -1,0 +1,151 @@
+//! What the handlers share, and how they read.
+
+use super::{
+    ApiLimits, latest::LatestVersions, limiter::Limiter, openapi, problem::ApiProblem,
+    snapshot::{RecentBlocks, Snapshot},
+};
+use crate::handle::NodeHandle;
+use axum::{
+    body::Body,
+    http::{HeaderValue, Response, header},
+};
+use bytes::Bytes;
+use cairn_api::{Answer, HEIGHT_HEADER, OCTET_STREAM, Page, time::rfc3339, token};
+use serde::Serialize;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Shared by all requests; a clone is another handle.
+#[derive(Clone)]
+pub(super) struct ApiState(Arc<Shared>);
+
+/// See [`ApiState`].
+pub(super) struct Shared {
+    pub(super) node: NodeHandle,
+    pub(super) limits: ApiLimits,
+    pub(super) limiter: Limiter,
+    /// What access tokens for this node name.
+    pub(super) audience: String,
+    pub(super) latest: LatestVersions,
+    pub(super) recent: RecentBlocks,
+    /// Places for blobs on their way.
+    pub(super) blobs: Arc<Semaphore>,
+    /// The genesis document, as JSON.
+    pub(super) genesis: Bytes,
+    /// The OpenAPI document, as JSON.
+    pub(super) openapi: Bytes,
+    reads: Arc<Semaphore>,
+}
+
+impl std::ops::Deref for ApiState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// The value of a page: its items, and the next cursor.
+pub(super) type Items<T> = (Vec<T>, Option<String>);
+
+impl ApiState {
+    pub(super) fn new(node: NodeHandle, limits: ApiLimits, genesis: String) -> Self {
+        Self(Arc::new(Shared {
+            limiter: Limiter::new(&limits),
+            audience: token::audience(&node.chain_id(), &node.transport_key().fingerprint()),
+            latest: LatestVersions::default(),
+            recent: RecentBlocks::default(),
+            blobs: Arc::new(Semaphore::new(limits.max_concurrent_blobs)),
+            genesis: Bytes::from(genesis),
+            openapi: openapi::document(),
+            reads: Arc::new(Semaphore::new(limits.max_concurrent_reads)),
+            node,
+            limits,
+        }))
+    }
+
+    /// Runs `work` on a snapshot of the last final block (or of `at`), on a thread that may wait for the
+    /// disk. Its place is held until the work is done, even when the client is gone before.
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        at: Option<u64>,
+        work: impl FnOnce(&Shared, &Snapshot) -> Result<T, ApiProblem> + Send + 'static,
+    ) -> Result<T, ApiProblem> {
+        let place = Arc::clone(&self.reads)
+            .acquire_owned()
+            .await
+            .map_err(ApiProblem::internal)?;
+        let state = self.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            work(&state, &Snapshot::at(state.node.store(), at)?)
+        });
+        done.await.map_err(ApiProblem::internal)?
+    }
+
+    /// Answers with one value.
+    pub(super) async fn answer<T: Serialize>(
+        &self,
+        at: Option<u64>,
+        work: impl FnOnce(&Shared, &Snapshot) -> Result<T, ApiProblem> + Send + 'static,
+    ) -> Result<Response<Body>, ApiProblem> {
+        self.read(at, |shared, snapshot| {
+            let data = work(shared, snapshot)?;
+            let (height, time) = snapshot.position();
+            json(height, &Answer { height, time: rfc3339(time), data })
+        })
+        .await
+    }
+
+    /// Answers with a page.
+    pub(super) async fn page<T: Serialize>(
+        &self,
+        at: Option<u64>,
+        work: impl FnOnce(&Shared, &Snapshot) -> Result<Items<T>, ApiProblem> + Send + 'static,
+    ) -> Result<Response<Body>, ApiProblem> {
+        self.read(at, |shared, snapshot| {
+            let (items, next) = work(shared, snapshot)?;
+            let (height, time) = snapshot.position();
+            json(height, &Page { height, time: rfc3339(time), items, next })
+        })
+        .await
+    }
+
+    /// Answers with a value that names its height itself.
+    pub(super) async fn json<T: Serialize>(
+        &self,
+        work: impl FnOnce(&Shared, &Snapshot) -> Result<T, ApiProblem> + Send + 'static,
+    ) -> Result<Response<Body>, ApiProblem> {
+        self.read(None, |shared, snapshot| {
+            let value = work(shared, snapshot)?;
+            json(snapshot.position().0, &value)
+        })
+        .await
+    }
+}
+
+fn json<T: Serialize>(height: u64, value: &T) -> Result<Response<Body>, ApiProblem> {
+    let bytes = serde_json::to_vec(value).map_err(ApiProblem::internal)?;
+    Ok(with_height(height, "application/json", bytes.into()))
+}
+
+/// An answer in bytes.
+pub(super) fn binary(height: u64, bytes: Vec<u8>) -> Response<Body> {
+    with_height(height, OCTET_STREAM, bytes.into())
+}
+
+/// An answer that is the same at every height.
+pub(super) fn fixed_json(bytes: &Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes.clone()));
+    let kind = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+fn with_height(height: u64, kind: &'static str, bytes: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::from(bytes));
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(HEIGHT_HEADER, HeaderValue::from(height));
+    response
+}

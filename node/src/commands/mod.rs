@@ -1,0 +1,7 @@
+//! One file a command.
+
+pub(crate) mod devnet;
+pub(crate) mod genesis;
+pub(crate) mod init;
+pub(crate) mod keys;
+pub(crate) mod start;

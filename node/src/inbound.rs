@@ -1,0 +1,96 @@
+//! Takes what the network brings and hands it to whoever deals with it. Nothing here waits for
+//! anyone: a queue that is full costs the sender its message, never others theirs.
+
+use crate::driver::DriverInput;
+use crate::intake::Intake;
+use crate::metrics::Metrics;
+use crate::peers::Peers;
+use crate::serve::Answers;
+use crate::sync::SyncHandle;
+use crate::wire::DataMessage;
+use bytes::Bytes;
+use cairn_consensus::{Input, Message};
+use cairn_p2p::{NetworkEvent, PeerId, Plane};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use tokio::sync::mpsc::Receiver;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Inbound {
+    /// Who is who.
+    pub peers: Arc<Peers>,
+    /// Takes consensus messages.
+    pub driver: Sender<DriverInput>,
+    /// Takes transactions.
+    pub intake: Arc<Intake>,
+    /// Is told how far others are.
+    pub sync: SyncHandle,
+    /// Answers requests.
+    pub answers: Arc<Answers>,
+    /// Measurements.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Inbound {
+    /// Works until the network stops.
+    pub async fn run(self, mut events: Receiver<NetworkEvent>) {
+        while let Some(event) = events.recv().await {
+            match event {
+                NetworkEvent::Connected {
+                    plane,
+                    peer,
+                    height,
+                } => self.connected(plane, peer, height),
+                NetworkEvent::Disconnected { plane, peer } => {
+                    tracing::debug!(%peer, ?plane, "disconnected");
+                }
+                NetworkEvent::Message { plane, peer, bytes } => match plane {
+                    Plane::Consensus => self.consensus(peer, &bytes),
+                    Plane::Data => self.data(peer, &bytes),
+                },
+                NetworkEvent::Request { peer, body, reply } => {
+                    self.answers.answer(peer, body, reply);
+                }
+            }
+        }
+    }
+
+    fn connected(&self, plane: Plane, peer: PeerId, height: u64) {
+        tracing::debug!(%peer, ?plane, height, "connected");
+        self.sync.peer_is_at(height, peer);
+        if plane == Plane::Consensus
+            && let Some(index) = self.peers.index(&peer)
+        {
+            self.tell(DriverInput::Step(Input::PeerConnected(index)));
+        }
+    }
+
+    fn consensus(&self, peer: PeerId, bytes: &Bytes) {
+        let Some(from) = self.peers.index(&peer) else {
+            return; // The transport lets validators only onto this plane; the set may just have changed.
+        };
+        match Message::decode(bytes) {
+            Ok(message) => self.tell(DriverInput::Received { from, message }),
+            Err(error) => {
+                self.metrics.messages.with_label_values(&["malformed"]).inc();
+                tracing::warn!(%peer, %error, "malformed consensus message");
+            }
+        }
+    }
+
+    fn data(&self, peer: PeerId, bytes: &Bytes) {
+        match DataMessage::decode(bytes) {
+            Ok(DataMessage::Transactions(batch)) => self.intake.take_batch(batch),
+            Err(error) => {
+                self.metrics.messages.with_label_values(&["malformed"]).inc();
+                tracing::warn!(%peer, %error, "malformed data message");
+            }
+        }
+    }
+
+    fn tell(&self, input: DriverInput) {
+        // A driver that is gone means that the node is stopping.
+        let _stopping = self.driver.send(input);
+    }
+}

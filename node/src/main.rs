@@ -1,0 +1,39 @@
+//! `cairnd`, the validator's command line.
+
+#![forbid(unsafe_code)]
+
+mod commands;
+
+use clap::{Parser, Subcommand};
+
+/// A validator of a Cairn network.
+#[derive(Debug, Parser)]
+#[command(name = "cairnd", version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a configuration with every setting.
+    Init(commands::init::Init),
+    /// Run the validator.
+    Start(commands::start::Start),
+    /// Run many validators on this machine.
+    Devnet(commands::devnet::Devnet),
+    /// Make a validator's keys.
+    Keys(commands::keys::Keys),
+    /// Make and check the genesis document.
+    Genesis(commands::genesis::Genesis),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().command {
+        Command::Init(command) => command.run(),
+        Command::Start(command) => command.run(),
+        Command::Devnet(command) => command.run(),
+        Command::Keys(command) => command.run(),
+        Command::Genesis(command) => command.run(),
+    }
+}

@@ -1,0 +1,160 @@
+//! Everything the node measures, in one Prometheus registry. Names: `cairn_<area>_<what>_<unit>`.
+
+use prometheus::{
+    Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry, TextEncoder,
+};
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Height of the last final block.
+    pub final_height: IntGauge,
+    /// Round that consensus is in.
+    pub round: IntGauge,
+    /// Epoch that consensus is in.
+    pub epoch: IntGauge,
+    /// Transactions in final blocks, since the start.
+    pub final_transactions: IntCounter,
+    /// Seconds from a block's timestamp to its finality here.
+    pub finality: Histogram,
+    /// Rounds that ended by a timeout certificate.
+    pub timeouts: IntCounter,
+    /// Pieces of evidence of equivocation.
+    pub evidence: IntCounter,
+    /// Consensus messages, by what became of them.
+    pub messages: IntCounterVec,
+    /// Transactions that wait.
+    pub mempool_transactions: IntGauge,
+    /// Transactions received, by where from and what became of them.
+    pub intake: IntCounterVec,
+    /// Seconds to execute a block.
+    pub execution: Histogram,
+    /// Seconds of one atomic write to the store, by kind.
+    pub storage_latency: HistogramVec,
+    /// Seconds to read a blob.
+    pub retrieval_time: Histogram,
+    /// Seconds to check one consensus message's signatures.
+    pub verification_duration: Histogram,
+    /// Seconds to verify one transaction's ML-DSA-87 signature.
+    pub signature_verification: Histogram,
+    /// Seconds of an HTTP request, by route and status.
+    pub api: HistogramVec,
+}
+
+/// A metric could not be made or registered: a name stands twice.
+pub type MetricsError = prometheus::Error;
+
+const SECONDS: [f64; 14] = [
+    0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5,
+    10.0,
+];
+
+impl Metrics {
+    /// Makes and registers every metric.
+    ///
+    /// # Errors
+    /// When a name stands twice.
+    pub fn new() -> Result<Self, MetricsError> {
+        let registry = Registry::new();
+        let gauge = |name: &str, help: &str| -> Result<IntGauge, MetricsError> {
+            let gauge = IntGauge::new(name, help)?;
+            registry.register(Box::new(gauge.clone()))?;
+            Ok(gauge)
+        };
+        let counter = |name: &str, help: &str| -> Result<IntCounter, MetricsError> {
+            let counter = IntCounter::new(name, help)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok(counter)
+        };
+        let counters =
+            |name: &str, help: &str, labels: &[&str]| -> Result<IntCounterVec, MetricsError> {
+                let counters = IntCounterVec::new(Opts::new(name, help), labels)?;
+                registry.register(Box::new(counters.clone()))?;
+                Ok(counters)
+            };
+        let histogram = |name: &str, help: &str| -> Result<Histogram, MetricsError> {
+            let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+            let histogram = Histogram::with_opts(options)?;
+            registry.register(Box::new(histogram.clone()))?;
+            Ok(histogram)
+        };
+        let histograms =
+            |name: &str, help: &str, labels: &[&str]| -> Result<HistogramVec, MetricsError> {
+                let options = HistogramOpts::new(name, help).buckets(SECONDS.to_vec());
+                let histograms = HistogramVec::new(options, labels)?;
+                registry.register(Box::new(histograms.clone()))?;
+                Ok(histograms)
+            };
+        Ok(Self {
+            final_height: gauge("cairn_consensus_final_height", "Height of the last final block")?,
+            round: gauge("cairn_consensus_round", "Round that consensus is in")?,
+            epoch: gauge("cairn_consensus_epoch", "Epoch that consensus is in")?,
+            final_transactions: counter(
+                "cairn_ledger_final_transactions_total",
+                "Transactions in final blocks since the start",
+            )?,
+            finality: histogram(
+                "cairn_consensus_finality_seconds",
+                "From a block's timestamp to its finality on this node",
+            )?,
+            timeouts: counter(
+                "cairn_consensus_timeouts_total",
+                "Timeouts that this node signed",
+            )?,
+            evidence: counter(
+                "cairn_consensus_evidence_total",
+                "Pieces of evidence of equivocation",
+            )?,
+            messages: counters(
+                "cairn_consensus_messages_total",
+                "Consensus messages received, by what became of them",
+                &["outcome"],
+            )?,
+            mempool_transactions: gauge("cairn_mempool_transactions", "Transactions that wait")?,
+            intake: counters(
+                "cairn_mempool_intake_total",
+                "Transactions received, by source and outcome",
+                &["source", "outcome"],
+            )?,
+            execution: histogram("cairn_ledger_execution_seconds", "Executing one block")?,
+            storage_latency: histograms(
+                "cairn_storage_latency_seconds",
+                "One operation on the node's store",
+                &["store", "operation"],
+            )?,
+            retrieval_time: histogram("cairn_blob_retrieval_time_seconds", "Reading one blob")?,
+            verification_duration: histogram(
+                "cairn_consensus_verification_duration_seconds",
+                "Checking one consensus message's signatures",
+            )?,
+            signature_verification: histogram(
+                "cairn_crypto_signature_verification_seconds",
+                "Checking one transaction: state, limits and ML-DSA-87 signature",
+            )?,
+            api: histograms(
+                "cairn_api_request_seconds",
+                "An HTTP request, by route and status",
+                &["route", "status"],
+            )?,
+            registry,
+        })
+    }
+
+    /// The registry, for parts that bring their own metrics.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Prometheus text exposition.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut buffer = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut buffer) {
+            tracing::warn!(%error, "metrics cannot be rendered");
+        }
+        String::from_utf8(buffer).unwrap_or_default()
+    }
+}

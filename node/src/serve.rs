@@ -1,0 +1,157 @@
+//! Answers other nodes' requests from the store and the mempool.
+
+use crate::mempool::Mempool;
+use crate::speculation::Speculation;
+use crate::wire::{
+    BlockBody, DataRequest, DataResponse, FULL_ANSWER_BYTES, MAX_BLOCKS, MAX_REQUESTED_TRANSACTIONS,
+};
+use bytes::Bytes;
+use cairn_consensus::{Block, BlockId, Height};
+use cairn_crypto::Digest;
+use cairn_p2p::{PeerId, Responder};
+use cairn_storage::{StorageError, Store};
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Requests answered at the same time; more get an error and ask elsewhere.
+const AT_ONCE: usize = 16;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Answers {
+    store: Store,
+    mempool: Arc<Mempool>,
+    speculation: Arc<Speculation>,
+    places: Arc<Semaphore>,
+}
+
+impl Answers {
+    /// From what this node has.
+    #[must_use]
+    pub fn new(store: Store, mempool: Arc<Mempool>, speculation: Arc<Speculation>) -> Self {
+        Self {
+            store,
+            mempool,
+            speculation,
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+        }
+    }
+
+    /// Answers in the background. Without a free place, or on an unreadable store, the asker gets
+    /// an error at once.
+    pub fn answer(self: &Arc<Self>, peer: PeerId, body: Bytes, reply: Responder) {
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            tracing::debug!(%peer, "too many requests at once");
+            return;
+        };
+        let answers = Arc::clone(self);
+        tokio::task::spawn_blocking(move || {
+            let request = match DataRequest::decode(&body) {
+                Ok(request) => request,
+                Err(error) => {
+                    tracing::warn!(%peer, %error, "malformed request");
+                    return;
+                }
+            };
+            match answers.response(request) {
+                Ok(response) => reply.send(Bytes::from(response.encode())),
+                Err(error) => tracing::error!(%error, "a request cannot be answered"),
+            }
+            drop(place);
+        });
+    }
+
+    /// The answer to one request.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn response(&self, request: DataRequest) -> Result<DataResponse, StorageError> {
+        Ok(match request {
+            DataRequest::Transactions(hashes) => {
+                DataResponse::Transactions(self.transactions(&hashes)?)
+            }
+            DataRequest::Block(id) => DataResponse::Block(self.block(&id)?),
+            DataRequest::FinalBlocks { from, max } => self.final_blocks(from, max)?,
+        })
+    }
+
+    fn transaction(&self, hash: &Digest) -> Result<Option<Vec<u8>>, StorageError> {
+        match self.mempool.get(hash) {
+            Some(transaction) => Ok(Some(transaction.encoded().to_vec())),
+            None => self.store.transaction(hash),
+        }
+    }
+
+    fn transactions(&self, hashes: &[Digest]) -> Result<Vec<Vec<u8>>, StorageError> {
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        for hash in hashes.iter().take(MAX_REQUESTED_TRANSACTIONS) {
+            if let Some(transaction) = self.transaction(hash)? {
+                bytes += transaction.len();
+                found.push(transaction);
+                if bytes > FULL_ANSWER_BYTES {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    fn block(&self, id: &BlockId) -> Result<Option<Block>, StorageError> {
+        if let Some(executed) = self.speculation.get(id) {
+            return Ok(Some(executed.block.as_ref().clone()));
+        }
+        if let Some(height) = self.store.height_of(id)? {
+            return self.store.block(height);
+        }
+        let pending = self.store.pending_blocks()?;
+        Ok(pending.into_iter().find(|block| block.id() == *id).map(|block| block.as_ref().clone()))
+    }
+
+    /// Consecutive final blocks whose last one has a certificate here.
+    fn final_blocks(&self, from: u64, max: u32) -> Result<DataResponse, StorageError> {
+        let tip = self.store.tip()?.height;
+        let nothing = DataResponse::FinalBlocks {
+            blocks: Vec::new(),
+            certificate: None,
+            height: tip.0,
+        };
+        if from == 0 || from > tip.0 {
+            return Ok(nothing);
+        }
+        let mut blocks = Vec::new();
+        let mut certificate = None;
+        let mut certified = 0;
+        let mut bytes = 0;
+        for height in from..=tip.0 {
+            let Some(block) = self.store.block(Height(height))? else {
+                break;
+            };
+            let mut transactions = Vec::with_capacity(block.payload.len());
+            for hash in &block.payload {
+                let Some(transaction) = self.transaction(hash)? else {
+                    return Ok(nothing); // Pruned here.
+                };
+                bytes += transaction.len();
+                transactions.push(transaction);
+            }
+            blocks.push(BlockBody {
+                block,
+                transactions,
+            });
+            if let Some(found) = self.store.certificate(Height(height))? {
+                certificate = Some(found);
+                certified = blocks.len();
+                if bytes > FULL_ANSWER_BYTES || certified >= max.min(MAX_BLOCKS) as usize {
+                    break;
+                }
+            }
+        }
+        blocks.truncate(certified);
+        Ok(DataResponse::FinalBlocks {
+            blocks,
+            certificate,
+            height: tip.0,
+        })
+    }
+}

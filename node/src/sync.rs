@@ -1,0 +1,266 @@
+//! Block sync: brings a node that is behind to the final height of the others.
+//!
+//! A range of final blocks comes with the certificate of its last block; ids are checked by hash
+//! links, so one certificate serves the range. The executor then executes every block and compares
+//! the result with its header before the driver commits it.
+
+use crate::executor::{ExecutorHandle, SyncedBlock, Work};
+use crate::finality::Finality;
+use crate::peers::Peers;
+use crate::wire::{BlockBody, DataRequest, DataResponse, MAX_BLOCKS};
+use bytes::Bytes;
+use cairn_consensus::{FinalityCert, Header, ValidatorIndex, ValidatorSet, payload_root};
+use cairn_crypto::Digest;
+use cairn_p2p::{Network, PeerId};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// How long executing and committing one range may take before another node is asked.
+const RANGE_TIME: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, Debug)]
+struct Hint {
+    height: u64,
+    from: Option<PeerId>,
+}
+
+/// Tells block sync that others are ahead. Cheap to clone, never waits.
+#[derive(Clone, Debug)]
+pub struct SyncHandle {
+    hints: Sender<Hint>,
+    peers: Arc<Peers>,
+    active: Arc<AtomicBool>,
+}
+
+impl SyncHandle {
+    /// A handle and the hints that [`Sync::run`] follows.
+    #[must_use]
+    pub fn new(peers: Arc<Peers>) -> (Self, SyncHints) {
+        let (sender, receiver) = channel(64);
+        let active = Arc::new(AtomicBool::new(false));
+        let handle = Self {
+            hints: sender,
+            peers,
+            active: Arc::clone(&active),
+        };
+        (handle, SyncHints { receiver, active })
+    }
+
+    /// A validator says that blocks up to `height` are final.
+    pub fn behind(&self, height: u64, from: ValidatorIndex) {
+        if let Some(peer) = self.peers.peer(from) {
+            self.peer_is_at(height, peer);
+        }
+    }
+
+    /// As [`behind`](Self::behind), from a peer's hello.
+    pub fn peer_is_at(&self, height: u64, peer: PeerId) {
+        // A full queue holds hints enough; whoever is ahead says so again.
+        let _full = self.hints.try_send(Hint {
+            height,
+            from: Some(peer),
+        });
+    }
+
+    /// Whether this node is catching up.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.active.load(Ordering::Acquire)
+    }
+}
+
+/// The receiving side of a [`SyncHandle`].
+pub struct SyncHints {
+    receiver: Receiver<Hint>,
+    active: Arc<AtomicBool>,
+}
+
+/// A range of blocks cannot be used. The peer that gave it is at fault.
+#[derive(Debug, thiserror::Error)]
+pub enum RangeError {
+    /// No certificate, or none for the last block.
+    #[error("the range ends at {last} but its certificate is for {certified:?}")]
+    Certificate {
+        /// Id of the last block.
+        last: Digest,
+        /// What the certificate is for.
+        certified: Option<Digest>,
+    },
+    /// The certificate does not hold.
+    #[error("the certificate of the range does not hold: {0}")]
+    BadCertificate(#[from] cairn_consensus::CertificateError),
+    /// A block does not extend the one before.
+    #[error("block {height} names {got} as its parent instead of {expected}")]
+    Link {
+        /// Height of the block.
+        height: u64,
+        /// Id of the block before.
+        expected: Digest,
+        /// What it names.
+        got: Digest,
+    },
+    /// A payload is not the one that the header commits to.
+    #[error("block {height} has payload root {expected}, its transactions give {got}")]
+    Payload {
+        /// Height of the block.
+        height: u64,
+        /// Of the header.
+        expected: Digest,
+        /// Of the payload.
+        got: Digest,
+    },
+}
+
+/// See the [module](self).
+pub struct Sync {
+    /// Carries requests.
+    pub network: Network,
+    /// Who is who.
+    pub peers: Arc<Peers>,
+    /// Follows the final tip.
+    pub finality: Arc<Finality>,
+    /// Who certifies.
+    pub validators: ValidatorSet,
+    /// Digest of the genesis document.
+    pub chain_id: Digest,
+    /// Executes what is fetched.
+    pub executor: ExecutorHandle,
+}
+
+impl Sync {
+    /// Follows hints until the node stops.
+    pub async fn run(self, mut hints: SyncHints) {
+        while let Some(mut hint) = hints.receiver.recv().await {
+            // Only the highest of what is queued matters.
+            while let Ok(newer) = hints.receiver.try_recv() {
+                if newer.height > hint.height {
+                    hint = newer;
+                }
+            }
+            // The next block comes by consensus; two ahead does not.
+            if hint.height <= self.finality.height() {
+                continue;
+            }
+            hints.active.store(true, Ordering::Release);
+            self.catch_up(hint).await;
+            hints.active.store(false, Ordering::Release);
+        }
+    }
+
+    async fn catch_up(&self, hint: Hint) {
+        let mut candidates: Vec<PeerId> = hint.from.into_iter().collect();
+        candidates.extend(self.peers.others().filter(|peer| Some(*peer) != hint.from));
+        let mut candidates = candidates.into_iter();
+        let Some(mut peer) = candidates.next() else {
+            return;
+        };
+        tracing::info!(from = self.finality.height(), to = hint.height, %peer, "catching up");
+        while self.finality.height() < hint.height {
+            let before = self.finality.height();
+            match self.range(peer).await {
+                Ok(true) if self.finality.height() > before => continue,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%peer, %error, "unusable block range"),
+            }
+            let Some(next) = candidates.next() else {
+                return; // Whoever is ahead says so again.
+            };
+            peer = next;
+        }
+        tracing::info!(height = self.finality.height(), "caught up");
+    }
+
+    /// Fetches, checks and hands over one range; whether the tip moved in time.
+    async fn range(&self, peer: PeerId) -> Result<bool, RangeError> {
+        let tip = self.finality.tip();
+        let request = DataRequest::FinalBlocks {
+            from: tip.height.next().0,
+            max: MAX_BLOCKS,
+        };
+        let answer = match self
+            .network
+            .request(peer, Bytes::from(request.encode()))
+            .await
+        {
+            Ok(answer) => DataResponse::decode(&answer),
+            Err(error) => {
+                tracing::debug!(%peer, %error, "no answer");
+                return Ok(false);
+            }
+        };
+        let Ok(DataResponse::FinalBlocks {
+            blocks,
+            certificate,
+            ..
+        }) = answer
+        else {
+            tracing::warn!(%peer, "malformed answer");
+            return Ok(false);
+        };
+        if blocks.is_empty() {
+            return Ok(false);
+        }
+        let validators = self.validators.clone();
+        let chain_id = self.chain_id;
+        let checked = tokio::task::spawn_blocking(move || {
+            check_range(&tip, blocks, certificate, &validators, &chain_id)
+        })
+        .await;
+        let (blocks, cert) = match checked {
+            Ok(checked) => checked?,
+            Err(_) => return Ok(false),
+        };
+        let height = cert.height.0;
+        let mut tip = self.finality.subscribe();
+        self.executor.give(Work::Sync { blocks, cert });
+        let arrived = tip.wait_for(|tip| tip.height.0 >= height);
+        Ok(tokio::time::timeout(RANGE_TIME, arrived).await.is_ok())
+    }
+}
+
+/// Everything about a range that needs no state: links, payload roots, the certificate.
+fn check_range(
+    tip: &Header,
+    bodies: Vec<BlockBody>,
+    certificate: Option<FinalityCert>,
+    validators: &ValidatorSet,
+    chain_id: &Digest,
+) -> Result<(Vec<SyncedBlock>, Arc<FinalityCert>), RangeError> {
+    let mut parent = tip.id();
+    let mut blocks = Vec::with_capacity(bodies.len());
+    for body in bodies {
+        let header = &body.block.header;
+        if header.parent != parent {
+            return Err(RangeError::Link {
+                height: header.height.0,
+                expected: parent.0,
+                got: header.parent.0,
+            });
+        }
+        let got = payload_root(&body.block.payload);
+        if got != header.payload_root {
+            return Err(RangeError::Payload {
+                height: header.height.0,
+                expected: header.payload_root,
+                got,
+            });
+        }
+        parent = body.block.id();
+        blocks.push(SyncedBlock {
+            block: Arc::new(body.block),
+            transactions: body.transactions,
+        });
+    }
+    match certificate {
+        Some(certificate) if certificate.block_id == parent => {
+            certificate.verify(validators, chain_id)?;
+            Ok((blocks, Arc::new(certificate)))
+        }
+        other => Err(RangeError::Certificate {
+            last: parent.0,
+            certified: other.map(|certificate| certificate.block_id.0),
+        }),
+    }
+}

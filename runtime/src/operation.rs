@@ -1,0 +1,145 @@
+//! What a transaction can ask for. Discriminants are fixed by this order and never reused; new
+//! operations are appended.
+
+use crate::{AccountId, ModelName, Role, Scope, VersionId};
+use borsh::{BorshDeserialize, BorshSerialize};
+use cairn_crypto::{Digest, PublicKey, Signature, kem::EncapsulationKey, seal::SealedKey};
+use serde::{Deserialize, Serialize};
+
+/// One operation. All operations of a transaction take effect or none does.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant)]
+pub enum Operation {
+    /// Admits an account with its first keys.
+    AdmitAccount {
+        /// Shown to people; 1 to 64 characters, no control characters.
+        display_name: String,
+        /// First ML-DSA-87 key; names the account.
+        signing_key: PublicKey,
+        /// First ML-KEM-1024 key; data keys are sealed to it.
+        encryption_key: EncapsulationKey,
+        /// The new signing key's signature over [`Possession`](crate::Possession), so that nobody can slip in an
+        /// encryption key that is not the account's.
+        possession: Signature,
+    },
+    /// Gives a role.
+    GrantRole {
+        /// To whom.
+        account: AccountId,
+        /// Which.
+        role: Role,
+        /// Where.
+        scope: Scope,
+    },
+    /// Takes a role away.
+    RevokeRole {
+        /// From whom.
+        account: AccountId,
+        /// Which.
+        role: Role,
+        /// Where.
+        scope: Scope,
+    },
+    /// Creates a namespace, owned by the sender. A name is never free again.
+    CreateNamespace {
+        /// Same rules as [`ModelName::namespace`].
+        namespace: String,
+    },
+    /// Registers a model, owned by the sender. A name is never free again.
+    RegisterModel {
+        /// Its name.
+        model: ModelName,
+        /// Shown to people; at most 1,024 bytes.
+        description: String,
+    },
+    /// Publishes an immutable version: the registry specification's `registerModel`.
+    PublishVersion {
+        /// The version's name.
+        id: VersionId,
+        /// `H("cairn/manifest/v1", manifest)`; unique within the namespace.
+        model_hash: Digest,
+        /// Digest of the caller's embedding vector (blinded for a private model), if there is one.
+        vector_hash: Option<Digest>,
+        /// SHA-256 of the stored manifest, the blob by which the bytes are found.
+        manifest_digest: Digest,
+        /// The caller's JSON, at most `max_metadata_bytes`; opaque to the ledger.
+        metadata: String,
+        /// What it derives from.
+        parents: Vec<Parent>,
+        /// Whether the stored bytes are encrypted.
+        confidentiality: Confidentiality,
+    },
+    /// Gives a reader the data key of a version, sealed to the reader's ML-KEM-1024 key.
+    GrantAccess {
+        /// Which version.
+        id: VersionId,
+        /// To whom.
+        reader: AccountId,
+        /// Index of the reader's key that the data key is sealed to.
+        key_index: u32,
+        /// Generation of the data key.
+        generation: u32,
+        /// The sealed data key.
+        sealed: SealedKey,
+    },
+}
+
+/// How the stored bytes of a version are kept.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidentiality {
+    /// Stored in the clear.
+    Public,
+    /// Encrypted under a data key that grants carry.
+    Private {
+        /// `H("cairn/datakey/v1", (version id, generation, data key))`: a reader checks the key it unwrapped.
+        key_commit: Digest,
+        /// Counts re-encryptions, from 0.
+        generation: u32,
+    },
+}
+
+/// One thing that a version derives from.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct Parent {
+    /// `model_hash` of a version, or the digest of a dataset.
+    pub digest: Digest,
+    /// How.
+    pub relation: Relation,
+}
+
+/// How a version derives from a parent.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    BorshSerialize,
+    BorshDeserialize,
+    Serialize,
+    Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// Fine-tuned from the parent.
+    FineTuned,
+    /// Quantized from the parent.
+    Quantized,
+    /// Converted from the parent's format.
+    Converted,
+    /// Merged with others.
+    Merged,
+    /// Distilled from the parent.
+    Distilled,
+    /// An adapter for the parent.
+    Adapter,
+    /// A newer version of the parent.
+    Revised,
+    /// Trained on the parent, a dataset.
+    TrainedOn,
+}

@@ -1,0 +1,91 @@
+//! What each operation does, one file a group. Every operation first checks the names it was given,
+//! then that what it refers to exists, then the sender's role, then its own conditions, and writes
+//! last.
+
+mod access;
+mod accounts;
+mod models;
+mod namespaces;
+mod permission;
+
+pub(crate) use accounts::{add_account, add_role};
+pub(crate) use namespaces::add_namespace;
+
+use crate::session::{Session, Stop};
+use crate::{Operation, StateReader};
+
+/// Carries out one operation.
+pub(crate) fn apply<S: StateReader>(
+    session: &mut Session<'_, S>,
+    operation: &Operation,
+) -> Result<(), Stop> {
+    match operation {
+        Operation::AdmitAccount {
+            display_name,
+            signing_key,
+            encryption_key,
+            possession,
+        } => accounts::admit(
+            session,
+            operation,
+            display_name,
+            signing_key,
+            encryption_key,
+            possession,
+        ),
+        Operation::GrantRole {
+            account,
+            role,
+            scope,
+        } => accounts::grant_role(session, operation, *account, *role, scope),
+        Operation::RevokeRole {
+            account,
+            role,
+            scope,
+        } => accounts::revoke_role(session, operation, *account, *role, scope),
+        Operation::CreateNamespace { namespace } => {
+            namespaces::create(session, operation, namespace)
+        }
+        Operation::RegisterModel { model, description } => {
+            models::register(session, operation, model, description)
+        }
+        Operation::PublishVersion {
+            id,
+            model_hash,
+            vector_hash,
+            manifest_digest,
+            metadata,
+            parents,
+            confidentiality,
+        } => models::publish(
+            session,
+            operation,
+            models::Publication {
+                id,
+                model_hash: *model_hash,
+                vector_hash: *vector_hash,
+                manifest_digest: *manifest_digest,
+                metadata,
+                parents,
+                confidentiality,
+            },
+        ),
+        Operation::GrantAccess {
+            id,
+            reader,
+            key_index,
+            generation,
+            sealed,
+        } => access::grant(
+            session,
+            operation,
+            access::NewGrant {
+                id,
+                reader: *reader,
+                key_index: *key_index,
+                generation: *generation,
+                sealed,
+            },
+        ),
+    }
+}

@@ -1,0 +1,98 @@
+//! Where each record lies in the state: every key that the ledger writes.
+//!
+//! A key's encoding is its Borsh encoding: one byte for the record type, in the order below, then the
+//! fields, strings with their length before them. Borsh is prefix-free for each type, so no two keys
+//! share an encoding. The tree files a record under the SHA-256 of these bytes.
+//!
+//! Lists have ordinals from 0 without gaps, and nothing is ever removed from them: what is revoked
+//! stays as a tombstone. The number of entries stands in a record of its own or in the record of the
+//! owner, so a complete list is provable: the count and every ordinal under one root.
+
+use crate::{AccountId, ModelName, Role, Scope, VersionId};
+use borsh::{BorshDeserialize, BorshSerialize};
+use cairn_crypto::{DecodeError, Digest, codec};
+
+/// A place in the state. Discriminants are fixed by this order and never reused; new keys are
+/// appended.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, BorshSerialize, BorshDeserialize)]
+pub enum StateKey {
+    /// [`ChainParams`](crate::ChainParams).
+    Params,
+    /// [`Account`](crate::Account).
+    Account(AccountId),
+    /// [`AccountKey`](crate::AccountKey) by index, `0..Account::keys`.
+    AccountKey(AccountId, u32),
+    /// The account's next nonce (`u64`). Apart from the account, because every transaction writes it;
+    /// absent before the first, which has nonce 0.
+    Nonce(AccountId),
+    /// Number of accounts (`u64`).
+    AccountCount,
+    /// [`AccountId`] by order of admission.
+    AccountAt(u64),
+    /// [`RoleEntry`](crate::RoleEntry) by order of granting, `0..Account::roles`.
+    RoleAt(AccountId, u64),
+    /// Whether the account holds this role in this scope: `Option<u64>`, the ordinal of the entry in
+    /// force. Answers a role check with one read for each scope that covers the target.
+    RoleHeld(AccountId, Role, Scope),
+    /// [`Namespace`](crate::Namespace).
+    Namespace(String),
+    /// Number of namespaces (`u64`).
+    NamespaceCount,
+    /// Name of a namespace (`String`) by order of creation.
+    NamespaceAt(u64),
+    /// [`Model`](crate::Model).
+    Model(ModelName),
+    /// Name of a model within its namespace (`String`), by order of registration,
+    /// `0..Namespace::models`.
+    ModelAt(String, u64),
+    /// [`Version`](crate::Version).
+    Version(VersionId),
+    /// SemVer of a version (`String`), by order of publication, `0..Model::versions`.
+    VersionAt(ModelName, u64),
+    /// [`VersionId`] that holds this `model_hash` in this namespace.
+    ModelHash(String, Digest),
+    /// Number of namespaces that hold this `model_hash` (`u64`).
+    ModelHashCount(Digest),
+    /// [`VersionId`] that holds this `model_hash` chain-wide, earliest first.
+    ModelHashAt(Digest, u64),
+    /// [`Grant`](crate::Grant) of a version to a reader.
+    Grant(VersionId, AccountId),
+    /// Number of readers ever granted (`u64`).
+    GrantCount(VersionId),
+    /// [`AccountId`] of a reader, by order of the first grant.
+    GrantAt(VersionId, u64),
+    /// [`ModelEvent`](crate::ModelEvent), oldest first, `0..Model::events`.
+    EventAt(ModelName, u64),
+    /// Number of validators (`u64`).
+    ValidatorCount,
+    /// [`ValidatorRecord`](crate::ValidatorRecord) by index in the validator set.
+    Validator(u64),
+}
+
+/// Longest encoding that [`StateKey::decode`] reads; the longest key that an operation writes has
+/// a few hundred bytes.
+pub const MAX_STATE_KEY_BYTES: usize = 4_096;
+
+impl StateKey {
+    /// The bytes that name this place.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(96);
+        borsh::to_writer(&mut bytes, self).expect("a vector takes every byte");
+        bytes
+    }
+
+    /// Reads a key back from its bytes.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything that [`encode`](Self::encode) does not produce.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        codec::decode(bytes, MAX_STATE_KEY_BYTES)
+    }
+
+    /// The place in the tree: SHA-256 of [`encode`](Self::encode).
+    #[must_use]
+    pub fn hash(&self) -> Digest {
+        Digest::of(&self.encode())
+    }
+}

@@ -1,0 +1,80 @@
+//! The authenticated state: a Jellyfish Merkle tree over SHA-256, one version a block height.
+//!
+//! A record lies under the SHA-256 of its encoded [`StateKey`]; a leaf commits to that hash and the
+//! SHA-256 of the record. Every height stays readable as long as its nodes are kept. The tree is
+//! written in [`TreeBatch`]es, one a block; [`Layered`] stacks batches that are not written yet over
+//! a store, so that blocks execute before they are final. Proofs are ICS-23 (`proof.rs`).
+
+mod batch;
+mod borrowed;
+mod layered;
+mod memory;
+mod proof;
+
+pub use batch::{TreeBatch, apply};
+pub use borrowed::Borrowed;
+pub use layered::Layered;
+pub use memory::MemoryTree;
+pub use proof::{MAX_STATE_PROOF_BYTES, ProofError, StateProof, prove};
+
+use crate::{StateError, StateKey, StateReader};
+use cairn_crypto::Digest;
+use jmt::{JellyfishMerkleTree, KeyHash, storage::TreeReader};
+
+/// The tree's hash function.
+pub(crate) type Tree<'a, R> = JellyfishMerkleTree<'a, R, sha2::Sha256>;
+
+/// The place of a key in the tree.
+pub(crate) fn place(encoded_key: &[u8]) -> KeyHash {
+    KeyHash(*Digest::of(encoded_key).as_bytes())
+}
+
+pub(crate) fn unreadable(height: u64, error: &anyhow::Error) -> StateError {
+    StateError::Unreadable {
+        height,
+        reason: format!("{error:#}"),
+    }
+}
+
+/// The root of the tree at `height`.
+///
+/// # Errors
+/// [`StateError::Unreadable`] if the reader has no tree of this height.
+pub fn root<R: TreeReader>(reader: &R, height: u64) -> Result<Digest, StateError> {
+    Tree::new(reader)
+        .get_root_hash(height)
+        .map(|root| Digest::new(root.0))
+        .map_err(|error| unreadable(height, &error))
+}
+
+/// The state at one height: of every record the latest value at or below it.
+#[derive(Clone, Debug)]
+pub struct StateAt<R> {
+    reader: R,
+    height: u64,
+}
+
+impl<R: TreeReader> StateAt<R> {
+    /// The state at `height` as `reader` has it.
+    pub fn new(reader: R, height: u64) -> Self {
+        Self { reader, height }
+    }
+
+    /// The height.
+    pub fn height(&self) -> u64 {
+        self.height
+    }
+
+    /// The tree that is read.
+    pub fn reader(&self) -> &R {
+        &self.reader
+    }
+}
+
+impl<R: TreeReader> StateReader for StateAt<R> {
+    fn get(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
+        self.reader
+            .get_value_option(self.height, place(&key.encode()))
+            .map_err(|error| unreadable(self.height, &error))
+    }
+}

@@ -1,0 +1,174 @@
+//! Random histories: executed twice, and over unwritten layers instead of the committed tree, they
+//! give the same roots, receipts and records.
+
+#![allow(clippy::unwrap_used)]
+
+mod chain;
+
+use cairn_runtime::tree::{self, Borrowed, Layered, MemoryTree, StateAt};
+use cairn_runtime::*;
+use chain::*;
+use proptest::prelude::*;
+use std::sync::Arc;
+
+/// What somebody tries; many attempts fail, which is as much part of a history.
+#[derive(Clone, Debug)]
+struct Attempt {
+    sender: usize,
+    ops: Vec<(u8, u8, u8)>,
+    /// Breaks the nonce, so that the transaction is invalid.
+    invalid: bool,
+}
+
+fn attempts() -> impl Strategy<Value = Vec<Vec<Attempt>>> {
+    let op = (0u8..7, 0u8..3, 0u8..3);
+    let attempt = (
+        0usize..3,
+        prop::collection::vec(op, 1..4),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(sender, ops, invalid)| Attempt {
+            sender,
+            ops,
+            invalid,
+        });
+    prop::collection::vec(prop::collection::vec(attempt, 0..4), 1..5)
+}
+
+fn operation(chain: &Chain, actors: &[Actor], (kind, a, b): (u8, u8, u8)) -> Operation {
+    let namespace = format!("space{a}");
+    let name = format!("{namespace}/model{b}");
+    let id = format!("{name}@{a}.{b}.0");
+    let someone = &actors[usize::from(a)];
+    let scope = match b {
+        0 => Scope::Chain,
+        1 => Scope::Namespace(namespace.clone()),
+        _ => Scope::Model(model(&name)),
+    };
+    match kind {
+        0 => actor(10 + a).admission(chain.chain_id),
+        1 => give_role(someone, Role::ALL[usize::from(b)], scope),
+        2 => take_role(someone, Role::ALL[usize::from(b)], scope),
+        3 => create(&namespace),
+        4 => register(&name),
+        5 => publish_private(&id, &id),
+        _ => give_access(&id, someone),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn every_way_of_executing_a_history_gives_the_same(history in attempts()) {
+        let actors = [1, 2, 3].map(actor);
+        let roles = [Role::Admin, Role::Registrar, Role::Publisher];
+        let accounts: Vec<_> = actors
+            .iter()
+            .map(|actor| (actor, roles.map(|role| (role, Scope::Chain)).to_vec()))
+            .collect();
+        let genesis = genesis(&accounts, &[]);
+        let mut chain = Chain::new(&genesis);
+        let mut twin = Chain::new(&genesis);
+        // The third way never writes anything but genesis.
+        let base = Chain::new(&genesis).tree;
+        let mut layered = Layered::new(Borrowed(&base), vec![]);
+
+        for block in history {
+            let mut transactions = vec![];
+            let mut sent = [0; 3];
+            for attempt in block {
+                let ops = attempt
+                    .ops
+                    .iter()
+                    .map(|op| operation(&chain, &actors, *op))
+                    .collect();
+                let ahead = sent[attempt.sender] + 5 * u64::from(attempt.invalid);
+                sent[attempt.sender] += u64::from(!attempt.invalid);
+                transactions.push(chain.signed(&actors[attempt.sender], ahead, ops));
+            }
+            let (results, executed) = chain.execute(&transactions);
+            let (twin_results, twin_executed) = twin.execute(&transactions);
+            prop_assert_eq!(&results, &twin_results);
+            prop_assert_eq!(&executed, &twin_executed);
+            let invalid = results.iter().filter(|result| result.is_err()).count();
+            prop_assert_eq!(executed.receipts.len() + invalid, results.len());
+
+            let context = chain.next();
+            let state = StateAt::new(layered.clone(), chain.height);
+            let mut speculative = BlockExecutor::new(&state, context).unwrap();
+            for transaction in &transactions {
+                let _ = speculative.apply(transaction).unwrap();
+            }
+            let speculative = speculative.finish();
+            prop_assert_eq!(&speculative, &executed);
+            let (root, batch) =
+                tree::apply(&layered, context.height, &speculative.diff).unwrap();
+
+            let committed = chain.commit_diff(&executed.diff);
+            twin.commit_diff(&twin_executed.diff);
+            prop_assert_eq!(root, chain.root);
+            prop_assert_eq!(root, twin.root);
+            prop_assert_eq!(&batch, &committed);
+            layered.push(Arc::new(batch));
+        }
+
+        // Every record reads the same through the layers, at every height, and proves the same.
+        for height in 0..=chain.height {
+            for key in keys(&layered) {
+                let (value, proof) = tree::prove(&layered, height, &key).unwrap();
+                prop_assert_eq!(
+                    &(value.clone(), proof.clone()),
+                    &tree::prove(&chain.tree, height, &key).unwrap()
+                );
+                let root = tree::root(&chain.tree, height).unwrap();
+                match value {
+                    Some(value) => proof.verify_presence(&root, &key, &value).unwrap(),
+                    None => proof.verify_absence(&root, &key).unwrap(),
+                }
+            }
+        }
+        check_lists(&chain);
+    }
+}
+
+fn keys(layered: &Layered<Borrowed<'_, MemoryTree>>) -> Vec<StateKey> {
+    layered
+        .layers()
+        .iter()
+        .flat_map(|layer| layer.preimages())
+        .map(|(_, key)| StateKey::decode(key).unwrap())
+        .collect()
+}
+
+/// Lists have no gaps and counts are right: a page that is too long ends where the count says, and
+/// the next ordinal is empty.
+fn check_lists(chain: &Chain) {
+    let state = chain.state();
+    let namespaces = query::namespaces(&state, 0, u64::MAX).unwrap();
+    assert_eq!(
+        namespaces.len() as u64,
+        query::namespace_count(&state).unwrap()
+    );
+    let end = StateKey::NamespaceAt(namespaces.len() as u64);
+    assert_eq!(state.get(&end).unwrap(), None);
+    for namespace in namespaces {
+        for model in query::models(&state, &namespace.name, 0, u64::MAX).unwrap() {
+            let versions = query::versions(&state, &model.name, 0, u64::MAX).unwrap();
+            assert_eq!(versions.len() as u64, model.versions);
+            let events = query::events(&state, &model.name, 0, u64::MAX).unwrap();
+            assert_eq!(events.len() as u64, model.events);
+            let end = StateKey::EventAt(model.name.clone(), model.events);
+            assert_eq!(state.get(&end).unwrap(), None);
+            for version in versions {
+                let holders = query::resolve(&state, &version.model_hash).unwrap();
+                assert!(holders.contains(&version.id));
+                query::grants(&state, &version.id, 0, u64::MAX).unwrap();
+            }
+        }
+    }
+    for account in query::accounts(&state, 0, u64::MAX).unwrap() {
+        let roles = query::roles(&state, account.id).unwrap();
+        assert_eq!(roles.len() as u64, account.roles);
+    }
+}
