@@ -1,10 +1,7 @@
 //! The JSON forms of the ledger's types, for the OpenAPI document only: the runtime and consensus crates know
 //! nothing of HTTP. A test compares each with what serde really writes.
 
-#![allow(
-    dead_code,
-    reason = "these types are only described, never made"
-)]
+#![allow(dead_code, reason = "these types are only described, never made")]
 
 use utoipa::ToSchema;
 

@@ -146,7 +146,9 @@ pub enum TokenError {
         now: u64,
     },
     /// Lives longer than a token may, or ends before it begins.
-    #[error("the token lives from {iat} to {exp}, more than 0 and at most {limit} seconds are allowed")]
+    #[error(
+        "the token lives from {iat} to {exp}, more than 0 and at most {limit} seconds are allowed"
+    )]
     Lifetime {
         /// Its beginning.
         iat: u64,
@@ -194,7 +196,10 @@ pub fn issue(key: &SigningKey, key_index: u32, claims: &Claims) -> Result<String
 /// [`TokenError::TooLong`], [`TokenError::Malformed`], [`TokenError::Algorithm`].
 pub fn inspect(text: &str) -> Result<Unverified<'_>, TokenError> {
     if text.len() > MAX_BYTES {
-        return Err(TokenError::TooLong { length: text.len(), limit: MAX_BYTES });
+        return Err(TokenError::TooLong {
+            length: text.len(),
+            limit: MAX_BYTES,
+        });
     }
     let malformed = |part, reason: &dyn std::fmt::Display| TokenError::Malformed {
         part,
@@ -212,12 +217,22 @@ pub fn inspect(text: &str) -> Result<Unverified<'_>, TokenError> {
     }
     let kid: u32 = header.kid.parse().map_err(|e| malformed("kid", &e))?;
     if kid.to_string() != header.kid {
-        return Err(malformed("kid", &"expected a decimal number without sign or leading zeros"));
+        return Err(malformed(
+            "kid",
+            &"expected a decimal number without sign or leading zeros",
+        ));
     }
     let claims: Claims = decode_json("claims", claims)?;
-    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|e| malformed("signature", &e))?;
+    let signature = URL_SAFE_NO_PAD
+        .decode(signature)
+        .map_err(|e| malformed("signature", &e))?;
     let signature = Signature::from_bytes(&signature).map_err(|e| malformed("signature", &e))?;
-    Ok(Unverified { signing_input, claims, kid, signature })
+    Ok(Unverified {
+        signing_input,
+        claims,
+        kid,
+        signature,
+    })
 }
 
 /// A token that was read and not checked. It only says whose key would check it.
@@ -251,17 +266,29 @@ impl Unverified<'_> {
     pub fn verify(self, key: &PublicKey, audience: &str, now_s: u64) -> Result<Claims, TokenError> {
         let claims = self.claims;
         if claims.aud != audience {
-            return Err(TokenError::Audience { expected: audience.to_owned(), found: claims.aud });
+            return Err(TokenError::Audience {
+                expected: audience.to_owned(),
+                found: claims.aud,
+            });
         }
         check_lifetime(&claims)?;
         if claims.iat > now_s.saturating_add(LEEWAY_S) {
-            return Err(TokenError::NotYetValid { iat: claims.iat, now: now_s });
+            return Err(TokenError::NotYetValid {
+                iat: claims.iat,
+                now: now_s,
+            });
         }
         if claims.exp.saturating_add(LEEWAY_S) <= now_s {
-            return Err(TokenError::Expired { exp: claims.exp, now: now_s });
+            return Err(TokenError::Expired {
+                exp: claims.exp,
+                now: now_s,
+            });
         }
         key.verify_raw(self.signing_input.as_bytes(), &self.signature)
-            .map_err(|_| TokenError::Signature { sub: claims.sub, kid: self.kid })?;
+            .map_err(|_| TokenError::Signature {
+                sub: claims.sub,
+                kid: self.kid,
+            })?;
         Ok(claims)
     }
 }
@@ -269,7 +296,11 @@ impl Unverified<'_> {
 fn check_lifetime(claims: &Claims) -> Result<(), TokenError> {
     match claims.exp.checked_sub(claims.iat) {
         Some(1..=MAX_LIFETIME_S) => Ok(()),
-        _ => Err(TokenError::Lifetime { iat: claims.iat, exp: claims.exp, limit: MAX_LIFETIME_S }),
+        _ => Err(TokenError::Lifetime {
+            iat: claims.iat,
+            exp: claims.exp,
+            limit: MAX_LIFETIME_S,
+        }),
     }
 }
 
@@ -283,7 +314,9 @@ fn decode_json<T: for<'de> Deserialize<'de>>(
     text: &str,
 ) -> Result<T, TokenError> {
     let malformed = |reason: String| TokenError::Malformed { part, reason };
-    let json = URL_SAFE_NO_PAD.decode(text).map_err(|e| malformed(e.to_string()))?;
+    let json = URL_SAFE_NO_PAD
+        .decode(text)
+        .map_err(|e| malformed(e.to_string()))?;
     serde_json::from_slice(&json).map_err(|e| malformed(e.to_string()))
 }
 

@@ -6,7 +6,7 @@ use cairn_api::{
     Submitted, SubmittedStatus, TransactionStatus, VersionView, schema,
 };
 use cairn_consensus::{BlockId, Epoch, Header, Height, Round};
-use cairn_crypto::{DataKey, Digest, NodeKeys, AccountKeys, SealContext, seal};
+use cairn_crypto::{AccountKeys, DataKey, Digest, NodeKeys, SealContext, seal};
 use cairn_runtime::{
     Account, AccountId, AccountKey, ChainParams, Confidentiality, Event, Grant, Model, ModelEvent,
     ModelName, Namespace, Outcome, Parent, Receipt, Relation, Role, RoleEntry, Scope,
@@ -26,11 +26,17 @@ fn account_id() -> AccountId {
 }
 
 fn model_name() -> ModelName {
-    ModelName { namespace: "acme".to_owned(), name: "bert".to_owned() }
+    ModelName {
+        namespace: "acme".to_owned(),
+        name: "bert".to_owned(),
+    }
 }
 
 fn version_id() -> VersionId {
-    VersionId { model: model_name(), version: "1.2.0".to_owned() }
+    VersionId {
+        model: model_name(),
+        version: "1.2.0".to_owned(),
+    }
 }
 
 fn model() -> Model {
@@ -54,8 +60,14 @@ fn version() -> Version {
         timestamp_ms: 1_700_000_000_123,
         owner: account_id(),
         metadata: r#"{"accuracy":0.9}"#.to_owned(),
-        parents: vec![Parent { digest: digest("parent"), relation: Relation::FineTuned }],
-        confidentiality: Confidentiality::Private { key_commit: digest("key"), generation: 0 },
+        parents: vec![Parent {
+            digest: digest("parent"),
+            relation: Relation::FineTuned,
+        }],
+        confidentiality: Confidentiality::Private {
+            key_commit: digest("key"),
+            generation: 0,
+        },
         published_at: u64::MAX,
         tx_hash: digest("tx"),
     }
@@ -96,11 +108,22 @@ fn header() -> Header {
 }
 
 fn account() -> Account {
-    Account { id: account_id(), display_name: "Ada".to_owned(), admitted_at: 0, keys: 1, roles: 1 }
+    Account {
+        id: account_id(),
+        display_name: "Ada".to_owned(),
+        admitted_at: 0,
+        keys: 1,
+        roles: 1,
+    }
 }
 
 fn role() -> RoleEntry {
-    RoleEntry { role: Role::Publisher, scope: Scope::Model(model_name()), granted_at: 2, revoked_at: None }
+    RoleEntry {
+        role: Role::Publisher,
+        scope: Scope::Model(model_name()),
+        granted_at: 2,
+        revoked_at: None,
+    }
 }
 
 fn keys() -> (AccountKey, Grant) {
@@ -123,7 +146,15 @@ fn keys() -> (AccountKey, Grant) {
         sealed,
     };
     let signing = keys.signing.public_key().clone();
-    (AccountKey { signing, encryption, valid_from: 0, valid_until: Some(7) }, grant)
+    (
+        AccountKey {
+            signing,
+            encryption,
+            valid_from: 0,
+            valid_until: Some(7),
+        },
+        grant,
+    )
 }
 
 fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> Value {
@@ -133,7 +164,11 @@ fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) ->
 }
 
 fn answer<T>(data: T) -> Answer<T> {
-    Answer { height: 9, time: "2023-11-14T22:13:20Z".to_owned(), data }
+    Answer {
+        height: 9,
+        time: "2023-11-14T22:13:20Z".to_owned(),
+        data,
+    }
 }
 
 #[test]
@@ -142,11 +177,17 @@ fn every_answer_comes_back_as_it_went() {
     comes_back(&answer(grant));
     comes_back(&answer(ChainParams::default()));
     comes_back(&answer(vec![version_id()]));
-    comes_back(&answer(ModelView { model: model(), latest: None }));
+    comes_back(&answer(ModelView {
+        model: model(),
+        latest: None,
+    }));
     comes_back(&Page {
         height: 9,
         time: String::new(),
-        items: vec![ModelView { model: model(), latest: Some("1.2.0".to_owned()) }],
+        items: vec![ModelView {
+            model: model(),
+            latest: Some("1.2.0".to_owned()),
+        }],
         next: Some("1".to_owned()),
     });
     comes_back(&answer(AccountView {
@@ -167,7 +208,10 @@ fn every_answer_comes_back_as_it_went() {
         header: header(),
         time: String::new(),
         transactions: vec![digest("tx")],
-        certificate: Some(CertificateView { round: 4, signers: vec![0, 31] }),
+        certificate: Some(CertificateView {
+            round: 4,
+            signers: vec![0, 31],
+        }),
     });
     assert_eq!(json["header"]["height"], 9);
 }
@@ -188,7 +232,9 @@ fn a_transaction_is_described_by_its_state() {
         Outcome::Applied(vec![event().event]),
         Outcome::Failed {
             operation: 1,
-            error: TransactionError::UnknownNamespace { namespace: "acme".to_owned() },
+            error: TransactionError::UnknownNamespace {
+                namespace: "acme".to_owned(),
+            },
         },
     ];
     for outcome in outcomes {
@@ -197,12 +243,18 @@ fn a_transaction_is_described_by_its_state() {
             height: Some(9),
             index: Some(0),
             block_id: Some(header().id()),
-            receipt: Some(Receipt { tx_hash: digest("tx"), outcome }),
+            receipt: Some(Receipt {
+                tx_hash: digest("tx"),
+                outcome,
+            }),
             ..pending.clone()
         });
         assert_eq!(json["status"], "final");
     }
-    let submitted = Submitted { tx_hash: digest("tx"), status: SubmittedStatus::Accepted };
+    let submitted = Submitted {
+        tx_hash: digest("tx"),
+        status: SubmittedStatus::Accepted,
+    };
     assert_eq!(comes_back(&submitted)["status"], "accepted");
 }
 
@@ -210,13 +262,18 @@ fn a_transaction_is_described_by_its_state() {
 fn a_problem_comes_back_with_and_without_values() {
     let problem = Problem::new(409, "nonce_mismatch", "expected 7");
     assert!(comes_back(&problem).get("values").is_none());
-    assert_eq!(comes_back(&problem.with("expected", 7))["values"], json!({ "expected": 7 }));
+    assert_eq!(
+        comes_back(&problem.with("expected", 7))["values"],
+        json!({ "expected": 7 })
+    );
 }
 
 /// The members that a schema describes.
 fn described<T: ToSchema>() -> BTreeSet<String> {
     let schema = serde_json::to_value(T::schema()).unwrap();
-    let properties = schema["properties"].as_object().unwrap_or_else(|| panic!("{schema}"));
+    let properties = schema["properties"]
+        .as_object()
+        .unwrap_or_else(|| panic!("{schema}"));
     properties.keys().cloned().collect()
 }
 
@@ -236,11 +293,22 @@ fn the_schemas_have_the_members_that_serde_writes() {
         transport_key: node.transport.public_key().clone(),
         power: 1,
     };
-    let namespace = Namespace { name: "acme".to_owned(), owner: account_id(), created_at: 1, models: 1 };
-    let receipt = Receipt { tx_hash: digest("tx"), outcome: Outcome::Applied(Vec::new()) };
+    let namespace = Namespace {
+        name: "acme".to_owned(),
+        owner: account_id(),
+        created_at: 1,
+        models: 1,
+    };
+    let receipt = Receipt {
+        tx_hash: digest("tx"),
+        outcome: Outcome::Applied(Vec::new()),
+    };
     assert_eq!(described::<schema::ModelName>(), written(&model_name()));
     assert_eq!(described::<schema::VersionId>(), written(&version_id()));
-    assert_eq!(described::<schema::Parent>(), written(&version().parents[0]));
+    assert_eq!(
+        described::<schema::Parent>(),
+        written(&version().parents[0])
+    );
     assert_eq!(described::<schema::Account>(), written(&account()));
     assert_eq!(described::<schema::AccountKey>(), written(&key));
     assert_eq!(described::<schema::RoleEntry>(), written(&role()));
@@ -253,33 +321,58 @@ fn the_schemas_have_the_members_that_serde_writes() {
     assert_eq!(described::<schema::ModelEvent>(), written(&event()));
     assert_eq!(described::<schema::Receipt>(), written(&receipt));
     assert_eq!(described::<schema::Header>(), written(&header()));
-    assert_eq!(described::<schema::ChainParams>(), written(&ChainParams::default()));
+    assert_eq!(
+        described::<schema::ChainParams>(),
+        written(&ChainParams::default())
+    );
 }
 
 fn text(value: &impl Serialize) -> String {
-    serde_json::to_value(value).unwrap().as_str().unwrap().to_owned()
+    serde_json::to_value(value)
+        .unwrap()
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[test]
 fn the_schemas_name_the_variants_that_serde_writes() {
     let names = |schema: Value| -> BTreeSet<String> {
-        let names = schema["enum"].as_array().unwrap_or_else(|| panic!("{schema}")).clone();
-        names.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+        let names = schema["enum"]
+            .as_array()
+            .unwrap_or_else(|| panic!("{schema}"))
+            .clone();
+        names
+            .iter()
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect()
     };
     let schema_of = |schema: utoipa::openapi::RefOr<utoipa::openapi::Schema>| {
         serde_json::to_value(schema).unwrap()
     };
     use utoipa::PartialSchema;
     let roles = [
-        Role::Admin, Role::Registrar, Role::Publisher, Role::Certifier, Role::Reader, Role::Auditor, Role::Operator,
+        Role::Admin,
+        Role::Registrar,
+        Role::Publisher,
+        Role::Certifier,
+        Role::Reader,
+        Role::Auditor,
+        Role::Operator,
     ];
     assert_eq!(
         names(schema_of(schema::Role::schema())),
         roles.iter().map(text).collect()
     );
     let relations = [
-        Relation::FineTuned, Relation::Quantized, Relation::Converted, Relation::Merged, Relation::Distilled,
-        Relation::Adapter, Relation::Revised, Relation::TrainedOn,
+        Relation::FineTuned,
+        Relation::Quantized,
+        Relation::Converted,
+        Relation::Merged,
+        Relation::Distilled,
+        Relation::Adapter,
+        Relation::Revised,
+        Relation::TrainedOn,
     ];
     assert_eq!(
         names(schema_of(schema::Relation::schema())),

@@ -59,11 +59,20 @@ fn a_token_says_what_was_put_in_and_has_the_form_of_a_jwt() {
         .take(2)
         .map(|part| serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap())
         .collect();
-    assert_eq!(parts[0], json!({ "alg": "ML-DSA-87", "typ": "JWT", "kid": "3" }));
+    assert_eq!(
+        parts[0],
+        json!({ "alg": "ML-DSA-87", "typ": "JWT", "kid": "3" })
+    );
     assert_eq!(parts[1]["sub"], claims().sub.to_string());
-    assert_eq!(parts[1]["aud"], format!("{}/{}", Digest::of(b"chain"), Digest::of(b"node")));
+    assert_eq!(
+        parts[1]["aud"],
+        format!("{}/{}", Digest::of(b"chain"), Digest::of(b"node"))
+    );
     // What the forger below makes is refused for what it changes, not for its form.
-    assert_eq!(check(&forge(&header(), &json!(claims()), &KEY), NOW), Ok(claims()));
+    assert_eq!(
+        check(&forge(&header(), &json!(claims()), &KEY), NOW),
+        Ok(claims())
+    );
 }
 
 #[test]
@@ -75,7 +84,10 @@ fn a_token_ends_with_its_time_and_not_before_it_begins() {
     let now = exp + LEEWAY_S;
     assert_eq!(check(&token, now), Err(TokenError::Expired { exp, now }));
     let now = iat - LEEWAY_S - 1;
-    assert_eq!(check(&token, now), Err(TokenError::NotYetValid { iat, now }));
+    assert_eq!(
+        check(&token, now),
+        Err(TokenError::NotYetValid { iat, now })
+    );
     assert!(check(&token, u64::MAX).is_err() && check(&token, 0).is_err());
 }
 
@@ -86,8 +98,19 @@ fn a_token_for_another_node_or_chain_is_refused() {
         audience(&Digest::of(b"other chain"), &Digest::of(b"node")),
         String::new(),
     ] {
-        let token = issue(&KEY, 0, &Claims { aud: other.clone(), ..claims() }).unwrap();
-        let expected = TokenError::Audience { expected: this_node(), found: other };
+        let token = issue(
+            &KEY,
+            0,
+            &Claims {
+                aud: other.clone(),
+                ..claims()
+            },
+        )
+        .unwrap();
+        let expected = TokenError::Audience {
+            expected: this_node(),
+            found: other,
+        };
         assert_eq!(check(&token, NOW), Err(expected));
     }
 }
@@ -96,21 +119,48 @@ fn a_token_for_another_node_or_chain_is_refused() {
 fn a_token_that_lives_too_long_is_neither_made_nor_accepted() {
     let iat = NOW;
     for exp in [NOW + MAX_LIFETIME_S + 1, NOW, NOW - 1, u64::MAX] {
-        let claims = Claims { iat, exp, ..claims() };
-        let expected = TokenError::Lifetime { iat, exp, limit: MAX_LIFETIME_S };
+        let claims = Claims {
+            iat,
+            exp,
+            ..claims()
+        };
+        let expected = TokenError::Lifetime {
+            iat,
+            exp,
+            limit: MAX_LIFETIME_S,
+        };
         assert_eq!(issue(&KEY, 0, &claims), Err(expected.clone()));
-        assert_eq!(check(&forge(&header(), &json!(claims), &KEY), NOW), Err(expected));
+        assert_eq!(
+            check(&forge(&header(), &json!(claims), &KEY), NOW),
+            Err(expected)
+        );
     }
-    let longest = Claims { iat, exp: iat + MAX_LIFETIME_S, ..claims() };
+    let longest = Claims {
+        iat,
+        exp: iat + MAX_LIFETIME_S,
+        ..claims()
+    };
     assert!(check(&issue(&KEY, 0, &longest).unwrap(), NOW).is_ok());
 }
 
 #[test]
 fn every_other_algorithm_is_refused_before_any_key_is_asked_for() {
-    for alg in ["none", "None", "", "HS256", "ES256", "EdDSA", "RS256", "ML-DSA-65", "ml-dsa-87"] {
+    for alg in [
+        "none",
+        "None",
+        "",
+        "HS256",
+        "ES256",
+        "EdDSA",
+        "RS256",
+        "ML-DSA-65",
+        "ml-dsa-87",
+    ] {
         let header = json!({ "alg": alg, "typ": "JWT", "kid": "0" });
         let token = forge(&header, &json!(claims()), &KEY);
-        let expected = TokenError::Algorithm { found: alg.to_owned() };
+        let expected = TokenError::Algorithm {
+            found: alg.to_owned(),
+        };
         assert_eq!(inspect(&token).map(|_| ()).unwrap_err(), expected);
         let (unsigned, _) = token.rsplit_once('.').unwrap();
         assert!(inspect(&format!("{unsigned}.")).is_err());
@@ -149,29 +199,54 @@ fn a_header_or_claims_with_anything_missing_or_added_are_refused() {
 fn a_token_signed_by_another_key_is_refused() {
     let other = SigningKey::generate().unwrap();
     let token = issue(&other, 5, &claims()).unwrap();
-    let expected = TokenError::Signature { sub: claims().sub, kid: 5 };
+    let expected = TokenError::Signature {
+        sub: claims().sub,
+        kid: 5,
+    };
     assert_eq!(check(&token, NOW), Err(expected));
 }
 
 #[test]
 fn claims_that_were_exchanged_under_a_signature_are_refused() {
     let token = issue(&KEY, 0, &claims()).unwrap();
-    let other = issue(&KEY, 0, &Claims { jti: "8".to_owned(), ..claims() }).unwrap();
+    let other = issue(
+        &KEY,
+        0,
+        &Claims {
+            jti: "8".to_owned(),
+            ..claims()
+        },
+    )
+    .unwrap();
     let part = |token: &str, at: usize| token.split('.').nth(at).unwrap().to_owned();
-    let mixed = format!("{}.{}.{}", part(&token, 0), part(&other, 1), part(&token, 2));
-    assert!(matches!(check(&mixed, NOW), Err(TokenError::Signature { .. })));
+    let mixed = format!(
+        "{}.{}.{}",
+        part(&token, 0),
+        part(&other, 1),
+        part(&token, 2)
+    );
+    assert!(matches!(
+        check(&mixed, NOW),
+        Err(TokenError::Signature { .. })
+    ));
 }
 
 #[test]
 fn a_token_of_too_many_bytes_is_not_read() {
     let long = "a".repeat(MAX_BYTES + 1);
-    let expected = TokenError::TooLong { length: MAX_BYTES + 1, limit: MAX_BYTES };
+    let expected = TokenError::TooLong {
+        length: MAX_BYTES + 1,
+        limit: MAX_BYTES,
+    };
     assert_eq!(inspect(&long).map(|_| ()).unwrap_err(), expected);
 }
 
 #[test]
 fn a_scope_is_a_whole_word() {
-    let claims = Claims { scope: "blobs:reader blobs:write".to_owned(), ..claims() };
+    let claims = Claims {
+        scope: "blobs:reader blobs:write".to_owned(),
+        ..claims()
+    };
     assert!(claims.has_scope(scope::BLOBS_WRITE) && !claims.has_scope(scope::BLOBS_READ));
 }
 

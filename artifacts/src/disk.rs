@@ -2,11 +2,13 @@
 //!
 //! A blob lies at `aa/bb/<digest in hex>`, `aabb` being the first digits of its digest. It is
 //! written under a temporary name, compared with its digest, synced and renamed, so that a blob
-//! with its proper name is always whole. Reading it compares it again before the caller has a byte.
+//! with its proper name is always whole. Reading it compares it again before the caller has a byte;
+//! one that has lost its content since is moved to the folder `damaged`, so that the store has it no
+//! longer and takes a sound copy.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +41,7 @@ pub struct DiskStore {
 struct Folder {
     path: PathBuf,
     temporary: PathBuf,
+    damaged: PathBuf,
 }
 
 impl DiskStore {
@@ -49,8 +52,12 @@ impl DiskStore {
     /// [`StoreError::Io`] if the folder cannot be made or written to.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref().to_path_buf();
-        let temporary = path.join("tmp");
-        let folder = Folder { path, temporary };
+        let (temporary, damaged) = (path.join("tmp"), path.join("damaged"));
+        let folder = Folder {
+            path,
+            temporary,
+            damaged,
+        };
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder
@@ -69,6 +76,20 @@ impl DiskStore {
     pub async fn len(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
         let (folder, digest) = (Arc::clone(&self.folder), *digest);
         self.run(move || folder.len(&digest)).await
+    }
+
+    /// Bytes that may still be written to the disk on which the store lies.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn free_space(&self) -> Result<u64, StoreError> {
+        let folder = Arc::clone(&self.folder);
+        self.run(move || {
+            let disk = rustix::fs::statvfs(&folder.path)
+                .map_err(|error| folder.io("ask for the free space of", &folder.path)(error.into()))?;
+            Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+        })
+        .await
     }
 
     /// Keeps a blob that arrives in pieces, such as the body of a request, holding only a few of
@@ -209,6 +230,7 @@ impl Folder {
         };
         let length = file.metadata().map_err(self.io("read", &path))?.len();
         if length > MAX_STORED_MANIFEST {
+            self.set_aside(digest, &file);
             return Err(self.too_large(digest, MAX_STORED_MANIFEST));
         }
         let mut bytes = Vec::with_capacity(length as usize);
@@ -216,8 +238,32 @@ impl Folder {
             .take(MAX_STORED_MANIFEST)
             .read_to_end(&mut bytes)
             .map_err(self.io("read", &path))?;
-        self.check(digest, &Digest::of(&bytes))?;
+        if let Err(error) = self.check(digest, &Digest::of(&bytes)) {
+            self.set_aside(digest, &file);
+            return Err(error);
+        }
         Ok(Bytes::from(bytes))
+    }
+
+    /// Moves a damaged copy out of the way, unless a sound one has taken its place meanwhile. What the
+    /// reader is told does not depend on it.
+    fn set_aside(&self, digest: &Digest, damaged: &File) {
+        let place = self.place(digest);
+        let aside = self.damaged.join(digest.to_string());
+        let moved = damaged.metadata().and_then(|read| {
+            let now = fs::symlink_metadata(&place)?;
+            if (now.dev(), now.ino()) != (read.dev(), read.ino()) {
+                return Ok(false);
+            }
+            let mut builder = DirBuilder::new();
+            builder.recursive(true).mode(0o700).create(&self.damaged)?;
+            fs::rename(&place, &aside).map(|()| true)
+        });
+        match moved {
+            Ok(true) => tracing::error!(blob = %digest, aside = %aside.display(), "a blob was damaged on disk; it was moved aside, and can be put again"),
+            Ok(false) => {}
+            Err(error) => tracing::error!(blob = %digest, %error, "a blob is damaged on disk, and cannot be moved aside"),
+        }
     }
 
     fn check(&self, expected: &Digest, got: &Digest) -> Result<(), StoreError> {

@@ -27,7 +27,7 @@
 //! |---|---|
 //! | [`path`](mod@path) | which paths a package may have, and their order |
 //! | `scan` | [`scan()`]: the files of a model on disk |
-//! | [`manifest`] | [`Manifest`], [`FileEntry`], the root digest |
+//! | [`manifest`] | [`Manifest`], [`FileEntry`], [`Blind`], the root digest |
 //! | [`vector`] | embedding vectors in `.npy` files |
 //! | [`chunk`] | cutting files, encrypting one chunk |
 //! | `package` | [`Package`]: an opened package, how files, chunks and blobs fit together |
@@ -69,7 +69,7 @@ pub use chunk::{CHUNK_SIZE, MAX_BLOB};
 pub use disk::DiskStore;
 pub use error::{ErrorKind, PackageError, StoreError};
 pub use fetch::{fetch_manifest, fetch_package, fetch_stored_manifest, fetch_vector};
-pub use manifest::{FileEntry, MAX_FILES, Manifest};
+pub use manifest::{Blind, FileEntry, MAX_FILES, Manifest};
 pub use package::Package;
 pub use progress::{NoProgress, Progress};
 pub use pull::{PullOptions, Pulled, pull};

@@ -4,8 +4,12 @@
 //! the concatenated raw file digests in path order. It leaves names and sizes out, so the ledger
 //! has `model_hash` over the whole manifest instead.
 
+use std::fmt;
+
+use aws_lc_rs::rand;
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{Digest, Hasher, domain, hash};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::error::PackageError;
 use crate::path;
@@ -36,7 +40,42 @@ pub struct Manifest {
     pub vector: Option<Digest>,
     /// Random bytes of a private model, so that its hashes on the ledger do not let others confirm
     /// a guessed content. `None` for a public model.
-    pub blind: Option<[u8; 32]>,
+    pub blind: Option<Blind>,
+}
+
+/// The random bytes that blind a private model's hashes. Who knows them can tell whether a guessed
+/// content is the model's, so they are not shown in logs and are wiped from memory.
+#[derive(Clone, PartialEq, Eq, BorshSerialize, BorshDeserialize, Zeroize, ZeroizeOnDrop)]
+pub struct Blind([u8; 32]);
+
+impl Blind {
+    /// Fresh random bytes.
+    ///
+    /// # Errors
+    /// [`PackageError::Randomness`] if the system gives none.
+    pub(crate) fn generate() -> Result<Self, PackageError> {
+        let mut bytes = [0; 32];
+        rand::fill(&mut bytes).map_err(|_| PackageError::Randomness)?;
+        Ok(Self(bytes))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl From<[u8; 32]> for Blind {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
+impl fmt::Debug for Blind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Blind(..)")
+    }
 }
 
 impl Manifest {
@@ -47,7 +86,7 @@ impl Manifest {
     pub fn new(
         mut files: Vec<FileEntry>,
         vector: Option<Digest>,
-        blind: Option<[u8; 32]>,
+        blind: Option<Blind>,
     ) -> Result<Self, PackageError> {
         files.sort_by(|a, b| path::order(&a.path, &b.path));
         let manifest = Self {
@@ -104,7 +143,7 @@ impl Manifest {
     pub fn vector_hash(&self) -> Option<Digest> {
         let digest = self.vector?;
         Some(match &self.blind {
-            Some(blind) => hash(domain::VECTOR, &(digest, *blind)),
+            Some(blind) => hash(domain::VECTOR, &(digest, *blind.as_bytes())),
             None => digest,
         })
     }
@@ -172,7 +211,7 @@ mod tests {
     fn model_hash_covers_what_the_root_leaves_out() {
         let base = Manifest::new(vec![entry("a", b"1")], None, None).unwrap();
         let renamed = Manifest::new(vec![entry("b", b"1")], None, None).unwrap();
-        let blinded = Manifest::new(vec![entry("a", b"1")], None, Some([1; 32])).unwrap();
+        let blinded = Manifest::new(vec![entry("a", b"1")], None, Some([1; 32].into())).unwrap();
         let vector = Manifest::new(vec![entry("a", b"1")], Some(Digest::ZERO), None).unwrap();
         for other in [&renamed, &blinded, &vector] {
             assert_eq!(base.root, other.root);
@@ -186,13 +225,31 @@ mod tests {
         let files = vec![entry("a", b"1")];
         let public = Manifest::new(files.clone(), Some(digest), None).unwrap();
         assert_eq!(public.vector_hash(), Some(digest));
-        let private = Manifest::new(files.clone(), Some(digest), Some([7; 32])).unwrap();
+        let private = Manifest::new(files.clone(), Some(digest), Some([7; 32].into())).unwrap();
         let expected = hash(domain::VECTOR, &(digest, [7_u8; 32]));
         assert_eq!(private.vector_hash(), Some(expected));
         assert_eq!(
             Manifest::new(files, None, None).unwrap().vector_hash(),
             None
         );
+    }
+
+    #[test]
+    fn the_blind_is_stored_as_it_is_and_shown_to_nobody() {
+        let blind = Blind::from([0xab; 32]);
+        assert_eq!(borsh::to_vec(&blind).unwrap(), [0xab; 32]);
+        let manifest = Manifest::new(vec![entry("a", b"1")], None, Some(blind)).unwrap();
+        let shown = format!("{manifest:?}");
+        assert!(shown.contains("Blind(..)"), "{shown}");
+        assert!(!shown.contains("171") && !shown.contains("ab, ab"), "{shown}");
+    }
+
+    #[test]
+    fn a_manifest_made_by_hand_cannot_have_what_a_folder_is_read_without() {
+        for path in [".git/hooks/pre-commit", "sub/.Git/config", "model.sig"] {
+            let made = Manifest::new(vec![entry(path, b"x")], None, None);
+            assert!(matches!(made, Err(PackageError::Path { .. })), "{path}");
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! Paths inside a package: which ones are allowed, and their order.
 //!
 //! A package is made by strangers and written to a reader's disk, so a path may only name
-//! something below the target: relative, `/`-separated, UTF-8, without `.` and `..`.
+//! something below the target: relative, `/`-separated, UTF-8, without `.` and `..`. It may not make
+//! the target a git repository either, whose hooks would run at the reader's next command.
 
 use std::cmp::Ordering;
 use std::fmt;
 
 use crate::error::PackageError;
+use crate::scan::SIGNATURE_FILES;
 
 /// Most bytes of a path.
 pub const MAX_PATH: usize = 1024;
@@ -39,6 +41,12 @@ pub enum PathRule {
     OutOfOrder,
     /// Another file has the name of one of its folders.
     InsideAFile,
+    /// It begins with `.git`, or has a component `.git`, in whatever case: git takes such a folder
+    /// for a repository, and runs the hooks that it finds there.
+    Git,
+    /// It is one of the [`SIGNATURE_FILES`](crate::SIGNATURE_FILES), which sign the model and are no
+    /// part of it.
+    SignatureFile,
 }
 
 impl fmt::Display for PathRule {
@@ -56,6 +64,8 @@ impl fmt::Display for PathRule {
             Self::Duplicate => f.write_str("it is there twice"),
             Self::OutOfOrder => f.write_str("it is not in its place in the order"),
             Self::InsideAFile => f.write_str("one of its folders is also a file"),
+            Self::Git => f.write_str("it belongs to a git repository; leave that out of the model"),
+            Self::SignatureFile => f.write_str("it is a signature of the model"),
         }
     }
 }
@@ -130,8 +140,40 @@ fn broken_rule(path: &str) -> Option<PathRule> {
             _ => {}
         }
     }
-    (depth > MAX_DEPTH).then_some(PathRule::TooDeep)
+    if depth > MAX_DEPTH {
+        return Some(PathRule::TooDeep);
+    }
+    left_out(path)
 }
+
+/// The rule by which a path is no part of a model although it could be written to a disk.
+fn left_out(path: &str) -> Option<PathRule> {
+    let mut components = path.split('/');
+    let first = components.next().unwrap_or_default();
+    if is_top_level_git(first) || components.any(is_git) {
+        return Some(PathRule::Git);
+    }
+    SIGNATURE_FILES
+        .contains(&first)
+        .then_some(PathRule::SignatureFile)
+}
+
+/// Whether a name at the top level of a folder is left out when the folder is read.
+pub(crate) fn is_left_out(name: &str) -> bool {
+    left_out(name).is_some()
+}
+
+/// Disks that ignore case are common, so `.GIT` is `.git`.
+fn is_top_level_git(name: &str) -> bool {
+    (name.as_bytes().get(..GIT.len())).is_some_and(|start| start.eq_ignore_ascii_case(GIT.as_bytes()))
+}
+
+/// Some file systems drop spaces and dots at the end of a name.
+fn is_git(name: &str) -> bool {
+    name.trim_end_matches([' ', '.']).eq_ignore_ascii_case(GIT)
+}
+
+const GIT: &str = ".git";
 
 #[cfg(test)]
 mod tests {
@@ -157,6 +199,16 @@ mod tests {
             (long.as_str(), PathRule::ComponentTooLong),
             (longer.as_str(), PathRule::TooLong),
             (deep.as_str(), PathRule::TooDeep),
+            (".git/hooks/post-checkout", PathRule::Git),
+            (".GIT/config", PathRule::Git),
+            (".gitattributes", PathRule::Git),
+            (".Github/workflows/x.yml", PathRule::Git),
+            ("a/.git", PathRule::Git),
+            ("a/b/.giT/config", PathRule::Git),
+            ("a/.git. ./config", PathRule::Git),
+            ("model.sig", PathRule::SignatureFile),
+            ("model.mldsa.dsse.json", PathRule::SignatureFile),
+            ("model.sig/x", PathRule::SignatureFile),
         ];
         for (path, rule) in table {
             assert_eq!(broken_rule(path), Some(rule), "{path:?}");
@@ -173,6 +225,10 @@ mod tests {
             "a..b/c",
             "modèle/重み.bin",
             "a b",
+            "a/.gitkeep",
+            ".gi",
+            "x.git",
+            "a/model.sig",
         ] {
             check(path).unwrap();
         }

@@ -12,13 +12,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::rand;
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{Digest, decode};
 use zeroize::Zeroizing;
 
 use crate::chunk::FileSecret;
 use crate::error::PackageError;
+use crate::manifest::Blind;
 
 /// Most bytes of a plan: one entry for each of the most files, with long paths.
 const MAX_PLAN: usize = 256 * 1024 * 1024;
@@ -28,18 +28,16 @@ const FORMAT: u8 = 1;
 #[derive(Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub(crate) struct Plan {
     format: u8,
-    pub(crate) blind: [u8; 32],
+    pub(crate) blind: Blind,
     pub(crate) files: BTreeMap<String, FileSecret>,
     pub(crate) vector: Option<FileSecret>,
 }
 
 impl Plan {
     fn new() -> Result<Self, PackageError> {
-        let mut blind = [0; 32];
-        rand::fill(&mut blind).map_err(|_| PackageError::Randomness)?;
         Ok(Self {
             format: FORMAT,
-            blind,
+            blind: Blind::generate()?,
             files: BTreeMap::new(),
             vector: None,
         })

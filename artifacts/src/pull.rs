@@ -6,7 +6,6 @@
 //! power failure right after a pull may damage them, which [`crate::verify_local`] tells.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -71,7 +70,8 @@ pub struct Pulled {
 /// Pulls a model into the folder `target`, which must not exist or be empty. A model that is one
 /// file becomes a folder with that file.
 ///
-/// The files are built in a folder beside the target, where an interrupted pull is taken up again,
+/// Only this user can read what is pulled of a model that is not public: folders are 0700 and files
+/// 0600. The files are built in a folder beside the target, where an interrupted pull is taken up again,
 /// and renamed when all of them were checked. If a store has no copy of a blob, or a wrong one, the
 /// next store is asked.
 ///
@@ -99,7 +99,8 @@ pub async fn pull<S: BlobStore>(
     let bytes = manifest.total_size();
     let stage = Arc::new({
         let (target, digest) = (target.to_path_buf(), *manifest_digest);
-        blocking(move || Stage::prepare(&target, &digest)).await??
+        let private = !package.is_public();
+        blocking(move || Stage::prepare(&target, &digest, private)).await??
     });
     options.progress.start(bytes);
 
@@ -121,7 +122,11 @@ pub async fn pull<S: BlobStore>(
         }
         return Err(error);
     }
-    blocking(move || stage.publish()).await??;
+    blocking({
+        let package = Arc::clone(&package);
+        move || stage.publish(package.manifest())
+    })
+    .await??;
     options.progress.finish();
     Ok(Pulled {
         files: manifest.files.len() as u64,
@@ -177,7 +182,7 @@ async fn left_in_stage(stage: &Arc<Stage>, chunk: &Chunk) -> Result<Option<Bytes
     );
     blocking(move || {
         let mut data = vec![0; len];
-        let read = File::open(&path).and_then(|mut file| {
+        let read = Stage::open_to_read(&path).and_then(|mut file| {
             file.seek(SeekFrom::Start(offset))?;
             file.read_exact(&mut data)
         });
@@ -209,14 +214,9 @@ fn write_file(
     let path = stage.place(&entry.path);
     let failed = |error: io::Error| PackageError::io("write", &path)(error);
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(PackageError::io("make", folder))?;
+        stage.make_folder(folder)?;
     }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path)
-        .map_err(failed)?;
+    let mut file = stage.open_to_write(&path).map_err(failed)?;
     let mut hasher = Hasher::new();
     for _ in 0..chunk::chunk_count(entry.size) {
         // The chunks end early only when fetching failed, and that error is the one told.

@@ -18,7 +18,7 @@ use tokio::task::spawn_blocking;
 
 use crate::chunk::{self, CHUNK_SIZE, FileSecret, Place};
 use crate::error::PackageError;
-use crate::manifest::{FileEntry, Manifest};
+use crate::manifest::{Blind, FileEntry, Manifest};
 use crate::package::{Contents, Package, StoredFile, StoredVector, VECTOR_NAME};
 use crate::plan::{self, PlanFile};
 use crate::progress::{NoProgress, Progress};
@@ -160,7 +160,7 @@ struct Prepared {
     /// A key for each source; none in a public push.
     secrets: Vec<Option<FileSecret>>,
     vector: Option<Digest>,
-    blind: Option<[u8; 32]>,
+    blind: Option<Blind>,
     total: u64,
     plan_file: Option<PlanFile>,
 }
@@ -215,7 +215,7 @@ impl Prepared {
         if self.vector.is_some() {
             self.secrets.push(plan.vector.clone());
         }
-        self.blind = Some(plan.blind);
+        self.blind = Some(plan.blind.clone());
         Ok(())
     }
 }
@@ -390,7 +390,7 @@ impl Transfer {
                 return Err(vector_changed());
             }
         }
-        let blind = if public { None } else { prepared.blind };
+        let blind = if public { None } else { prepared.blind.clone() };
         let manifest = Manifest::new(entries, prepared.vector, blind)?;
         let contents = Contents {
             manifest,

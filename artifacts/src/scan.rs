@@ -30,8 +30,10 @@ pub struct ScannedFile {
 
 /// Lists the files of a model, a folder or one file, in path order.
 ///
-/// Hidden and empty files count. Left out are, at the top level only, what begins with `.git` and
-/// the [`SIGNATURE_FILES`]. A model that is one file has that file's name as its only path.
+/// Hidden and empty files count. Left out are, at the top level only, what begins with `.git` (in
+/// whatever case) and the [`SIGNATURE_FILES`]; a `.git` further down is an error
+/// ([`PathRule::Git`]), because leaving it out would give another root than the OpenSSF tool's. A
+/// model that is one file has that file's name as its only path.
 ///
 /// # Errors
 /// A symbolic link unless they are followed, anything that is neither file nor folder, a path that
@@ -107,11 +109,13 @@ impl Walk {
             let Some(name) = name.to_str() else {
                 return Err(PackageError::NotUtf8 { path: source });
             };
-            if prefix.is_empty() && left_out(name) {
+            if prefix.is_empty() && path::is_left_out(name) {
                 continue;
             }
             let path = format!("{prefix}{name}");
             let kind = self.kind(&source)?;
+            // A folder that no file may be in is refused before it is walked through.
+            path::check(&path)?;
             if !kind.is_dir() {
                 self.file(source, path, &kind)?;
             } else if path.split('/').count() < MAX_DEPTH {
@@ -149,8 +153,4 @@ impl Walk {
         });
         Ok(())
     }
-}
-
-fn left_out(name: &str) -> bool {
-    name.starts_with(".git") || SIGNATURE_FILES.contains(&name)
 }

@@ -85,6 +85,12 @@ async fn a_blob_damaged_on_disk_is_never_given_out_and_a_cut_one_is_replaced() {
         fs::write(&path, &damaged).unwrap();
         let error = store.get(&digest).await.unwrap_err();
         assert!(matches!(error, StoreError::WrongDigest { .. }));
+        // It is out of the way, though not gone, so that whoever has a sound copy is asked for it.
+        assert!(!store.has(&digest).await.unwrap());
+        let aside = folder.path().join("damaged").join(digest.to_string());
+        assert_eq!(fs::read(aside).unwrap(), damaged);
+        store.put(&digest, bytes.clone()).await.unwrap();
+        assert_eq!(store.get(&digest).await.unwrap(), bytes);
     }
     fs::write(&path, &bytes[..999]).unwrap();
     assert!(store.get(&digest).await.is_err());
@@ -166,4 +172,12 @@ async fn opening_removes_what_old_writes_left_and_nothing_younger() {
     File::create(&young).unwrap();
     DiskStore::open(folder.path()).unwrap();
     assert!(!old.exists() && young.exists());
+}
+
+#[tokio::test]
+async fn the_free_space_is_that_of_a_real_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DiskStore::open(folder.path()).unwrap();
+    let free = store.free_space().await.unwrap();
+    assert!(free > 0 && free < 1 << 60, "{free}");
 }

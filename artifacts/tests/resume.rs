@@ -5,11 +5,12 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt, chown, symlink};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
 use cairn_artifacts::{
-    BlobStore, CHUNK_SIZE, PackageError, PushOptions, StoredManifest, fetch_package, push,
+    BlobStore, CHUNK_SIZE, PackageError, PushOptions, Pushed, StoredManifest, fetch_package, push,
 };
 use cairn_crypto::Digest;
 use support::{Faulty, data_key, noise, pull_from, push_to, sample_model, tree, write};
@@ -205,8 +206,7 @@ async fn what_someone_put_into_the_stage_is_not_trusted() {
     write(&model, "a.bin", b"right content");
     let store = Faulty::new(&folder.path().join("blobs"), "store");
     let pushed = push_to(&store, &model).await;
-    let short = &pushed.manifest_digest.to_string()[..16];
-    let stage = folder.path().join(format!(".copy.pull-{short}"));
+    let stage = stage_of(folder.path(), &pushed);
     write(&stage, "files/a.bin", b"wrong content, and longer");
     pull_from(&[store], &pushed, &target).await.unwrap();
     assert_eq!(tree(&target)["a.bin"], b"right content");
@@ -219,8 +219,7 @@ async fn two_pulls_to_one_target_do_not_meet() {
     write(&model, "a.bin", b"content");
     let store = Faulty::new(&folder.path().join("blobs"), "store");
     let pushed = push_to(&store, &model).await;
-    let short = &pushed.manifest_digest.to_string()[..16];
-    let stage = folder.path().join(format!(".copy.pull-{short}"));
+    let stage = stage_of(folder.path(), &pushed);
     write(&stage, "lock", b"");
     let held = fs::File::open(stage.join("lock")).unwrap();
     held.lock().unwrap();
@@ -241,4 +240,129 @@ async fn a_store_that_is_away_for_a_moment_is_asked_again() {
     let pushed = push_to(&store, &model).await;
     store.hiccups.store(2, Ordering::SeqCst);
     pull_from(&[store], &pushed, &target).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_in_a_stage_are_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, target) = (folder.path().join("model"), folder.path().join("copy"));
+    write(&model, "a.bin", b"content");
+    write(&model, "sub/b.bin", b"more");
+    let store = Faulty::new(&folder.path().join("blobs"), "store");
+    let pushed = push_to(&store, &model).await;
+    let stores = [store];
+    let stage = stage_of(folder.path(), &pushed);
+    let elsewhere = folder.path().join("elsewhere");
+
+    // The stage's files, a folder of them, a file, and a file of ours under a second name.
+    let traps: [fn(&Path, &Path); 4] = [
+        |stage, elsewhere| symlink(elsewhere, stage.join("files")).unwrap(),
+        |stage, elsewhere| {
+            fs::create_dir(stage.join("files")).unwrap();
+            symlink(elsewhere, stage.join("files/sub")).unwrap();
+        },
+        |stage, elsewhere| {
+            fs::create_dir(stage.join("files")).unwrap();
+            symlink(elsewhere.join("precious"), stage.join("files/a.bin")).unwrap();
+        },
+        |stage, elsewhere| {
+            fs::create_dir(stage.join("files")).unwrap();
+            fs::hard_link(elsewhere.join("precious"), stage.join("files/a.bin")).unwrap();
+        },
+    ];
+    for (number, set) in traps.into_iter().enumerate() {
+        write(&elsewhere, "precious", b"precious, and nobody's but ours");
+        fs::create_dir(&stage).unwrap();
+        set(&stage, &elsewhere);
+        pull_from(&stores, &pushed, &target).await.unwrap();
+        assert_eq!(tree(&target), tree(&model), "trap {number}");
+        let kept = tree(&elsewhere);
+        assert_eq!(kept.len(), 1, "trap {number}");
+        assert_eq!(kept["precious"], b"precious, and nobody's but ours");
+        fs::remove_dir_all(&target).unwrap();
+    }
+    // A link in place of the stage itself, and of its lock.
+    symlink(&elsewhere, &stage).unwrap();
+    let error = pull_from(&stores, &pushed, &target).await.unwrap_err();
+    assert!(matches!(error, PackageError::Target { .. }), "{error}");
+    fs::remove_file(&stage).unwrap();
+    fs::create_dir(&stage).unwrap();
+    symlink(elsewhere.join("new"), stage.join("lock")).unwrap();
+    let error = pull_from(&stores, &pushed, &target).await.unwrap_err();
+    assert!(matches!(error, PackageError::Io { .. }), "{error}");
+    assert_eq!(tree(&elsewhere).len(), 1);
+}
+
+/// Only root can give a folder away, and so only root can see this; anybody else cannot be fooled so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stage_of_another_user_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, target) = (folder.path().join("model"), folder.path().join("copy"));
+    write(&model, "a.bin", b"content");
+    let store = Faulty::new(&folder.path().join("blobs"), "store");
+    let pushed = push_to(&store, &model).await;
+    let stage = stage_of(folder.path(), &pushed);
+    fs::create_dir(&stage).unwrap();
+    if chown(&stage, Some(65_534), None).is_err() {
+        return;
+    }
+    let error = pull_from(&[store], &pushed, &target).await.unwrap_err();
+    assert!(matches!(error, PackageError::Target { .. }), "{error}");
+    assert_eq!(fs::read_dir(&stage).unwrap().count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_manifest_does_not_have_does_not_reach_the_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, target) = (folder.path().join("model"), folder.path().join("copy"));
+    write(&model, "sub/a.bin", b"content");
+    let store = Faulty::new(&folder.path().join("blobs"), "store");
+    let pushed = push_to(&store, &model).await;
+    let stage = stage_of(folder.path(), &pushed);
+    for extra in ["extra", "sub/extra", "sub/a.bin.d/extra", ".git/hooks/x"] {
+        write(&stage.join("files"), extra, b"not of the model");
+    }
+    fs::create_dir(stage.join("files/empty")).unwrap();
+    pull_from(&[store], &pushed, &target).await.unwrap();
+    assert_eq!(tree(&target), tree(&model));
+    assert_eq!(fs::read_dir(&target).unwrap().count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_private_model_is_pulled_for_this_user_alone_and_a_public_one_for_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model");
+    write(&model, "sub/a.bin", b"content");
+    let store = Faulty::new(&folder.path().join("blobs"), "store");
+    let stores = [store];
+    for (public, folders, files) in [(false, 0o700, 0o600), (true, 0o755, 0o644)] {
+        let target = folder.path().join(format!("copy-{public}"));
+        let options = PushOptions {
+            public,
+            ..PushOptions::default()
+        };
+        let pushed = push(&stores[0], &model, &data_key(1), options)
+            .await
+            .unwrap();
+        if !public {
+            // Left by a pull that did not know better.
+            let stage = folder.path().join(format!(
+                ".copy-{public}.pull-{}",
+                pushed.manifest_digest
+            ));
+            write(&stage, "files/sub/a.bin", b"content");
+        }
+        pull_from(&stores, &pushed, &target).await.unwrap();
+        let mode = |path: &str| fs::metadata(target.join(path)).unwrap().mode() & 0o777;
+        // The user's own mask may take away from what everybody may do with a public model.
+        for (path, allowed) in [("", folders), ("sub", folders), ("sub/a.bin", files)] {
+            assert_eq!(mode(path) & !allowed, 0, "{path} {public}");
+            assert_eq!(mode(path) & 0o600, 0o600, "{path} {public}");
+        }
+    }
+}
+
+/// Where a pull of this package to `copy` is built.
+fn stage_of(folder: &Path, pushed: &Pushed) -> PathBuf {
+    folder.join(format!(".copy.pull-{}", pushed.manifest_digest))
 }

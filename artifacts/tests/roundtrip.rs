@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use cairn_artifacts::path::PathRule;
 use cairn_artifacts::{
     CHUNK_SIZE, DiskStore, PackageError, Progress, PullOptions, PushOptions, ScanOptions,
     StoredManifest, fetch_manifest, fetch_package, fetch_stored_manifest, fetch_vector, pull, push,
@@ -150,8 +151,8 @@ async fn the_vector_is_stored_beside_the_files_and_its_hash_is_blinded() {
             ..PushOptions::default()
         };
         let pushed = push(&store, &model, &data_key(1), options).await.unwrap();
-        let expected = match pushed.manifest.blind {
-            Some(blind) => hash(domain::VECTOR, &(digest, blind)),
+        let expected = match &pushed.manifest.blind {
+            Some(blind) => hash(domain::VECTOR, &(digest, *blind.as_bytes())),
             None => digest,
         };
         assert_eq!(pushed.vector_hash, Some(expected));
@@ -222,6 +223,31 @@ async fn the_root_is_the_one_the_openssf_tool_computes() {
         pushed.manifest.root.to_string(),
         "2f6f53924806f4371156d518e60e03a74b2df4d87deec2c4b07163eb3025d5ff"
     );
+}
+
+#[test]
+fn whatever_a_folder_is_read_as_is_a_valid_manifest_or_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model");
+    write(&model, "a.bin", b"x");
+    for left_out in [".git/config", ".GIT2/x", ".gitignore", "model.sig"] {
+        write(&model, left_out, b"x");
+    }
+    let options = ScanOptions::default();
+    let found = scan(&model, &options).unwrap();
+    let paths: Vec<_> = found.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["a.bin"]);
+
+    for refused in ["sub/.git/config", "sub/.Git", "x/y/.git/empty/z"] {
+        let model = folder.path().join(refused.len().to_string());
+        write(&model, refused, b"x");
+        let error = scan(&model, &options).unwrap_err();
+        let rule = PathRule::Git;
+        assert!(matches!(error, PackageError::Path { rule: got, .. } if got == rule));
+    }
+    // A model of one file has that file's name, whatever it is.
+    let one = model.join("model.sig");
+    assert!(matches!(scan(&one, &options), Err(PackageError::Path { .. })));
 }
 
 #[tokio::test]

@@ -321,6 +321,8 @@ async fn paths_that_lead_out_of_the_target_are_refused_before_anything_is_writte
         ("dd/x", PathRule::OutOfOrder),
         ("zz", PathRule::OutOfOrder),
         ("aa//x", PathRule::EmptyComponent),
+        (".git/hooks/post-checkout", PathRule::Git),
+        ("aa/.GIT/config", PathRule::Git),
     ];
     for (path, rule) in table {
         let error = pull_altered(|stored| {
@@ -397,7 +399,7 @@ async fn a_publisher_cannot_make_files_that_differ_from_their_digests() {
     }
     // A blind would make it look private while it is not encrypted.
     let error = pull_altered(|stored| {
-        stored.contents().manifest.blind = Some([1; 32]);
+        stored.contents().manifest.blind = Some([1; 32].into());
         for file in &mut stored.contents().files {
             file.secret = Some(([1; 32], [2; 16]));
         }

@@ -1,6 +1,6 @@
 //! What a bundle can show.
 
-use crate::AuditError;
+use crate::{AuditError, key};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_consensus::Header;
 use cairn_crypto::merkle::{self, InclusionProof};
@@ -122,7 +122,9 @@ pub enum Summary {
         tx_hash: Digest,
         /// Who signed it.
         sender: AccountId,
-        /// Its place in the block.
+        /// Its place in the block as the bundle says. Not proved, and so left out of the JSON: no header commits
+        /// to the number of its transactions, without which a path does not tell the place of its leaf.
+        #[serde(skip)]
         index: u64,
         /// What came of it.
         outcome: Outcome,
@@ -137,8 +139,10 @@ pub enum Summary {
 /// A record of the state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RecordSummary {
-    /// Its key, readable.
+    /// Its key in words, with whole digests.
     pub key: String,
+    /// Its key exactly: [`StateKey::encode`] in lowercase hex.
+    pub key_hex: String,
     /// Its Borsh bytes in lowercase hex; `null` where the state holds nothing.
     pub value: Option<String>,
 }
@@ -202,6 +206,19 @@ impl Claim {
     #[must_use]
     pub fn is_about_state(&self) -> bool {
         !matches!(self, Self::Block | Self::Transaction(_))
+    }
+
+    /// The keys of the state that the claim is about, in its order; none for a block and a transaction.
+    #[must_use]
+    pub fn keys(&self) -> Vec<StateKey> {
+        match self {
+            Self::Block | Self::Transaction(_) => Vec::new(),
+            Self::Version { id, .. } => vec![StateKey::Version(id.clone())],
+            Self::Account { id, .. } => vec![StateKey::Account(*id)],
+            Self::Grant { id, reader, .. } => vec![StateKey::Grant(id.clone(), *reader)],
+            Self::Absent { key, .. } | Self::Record { key, .. } => vec![key.clone()],
+            Self::Records(entries) => entries.iter().map(|entry| entry.key.clone()).collect(),
+        }
     }
 
     /// Checks the claim against the block's header, whose finality is checked elsewhere.
@@ -340,14 +357,15 @@ fn records<'a>(
             source,
         })?;
         records.push(RecordSummary {
-            key: format!("{key:?}"),
+            key: key::readable(key),
+            key_hex: hex::encode(key.encode()),
             value: value.map(hex::encode),
         });
     }
     Ok(Summary::Records { records })
 }
 
-fn agree<T: PartialEq + std::fmt::Debug>(
+fn agree<T: PartialEq + std::fmt::Display>(
     what: &'static str,
     got: &T,
     expected: &T,
@@ -357,7 +375,7 @@ fn agree<T: PartialEq + std::fmt::Debug>(
     }
     Err(AuditError::Disagree {
         what,
-        expected: format!("{expected:?}"),
-        got: format!("{got:?}"),
+        expected: expected.to_string(),
+        got: got.to_string(),
     })
 }

@@ -1,6 +1,6 @@
 //! Why a bundle is not believed.
 
-use crate::bundle::MAGIC;
+use crate::{bundle::MAGIC, key};
 use cairn_consensus::{BlockId, CertificateError, Epoch, Height, Round};
 use cairn_crypto::merkle::MerkleError;
 use cairn_crypto::{DecodeError, Digest};
@@ -126,12 +126,23 @@ pub enum AuditError {
         got: BlockId,
     },
     /// The state does not hold what is claimed.
-    #[error("state proof of {key:?}: {source}")]
+    #[error("state proof of {}: {source}", key::readable(key))]
     State {
         /// The key.
         key: Box<StateKey>,
         /// Why not.
         source: ProofError,
+    },
+    /// The bundle is true, and about something else than what was asked.
+    #[error(
+        "the bundle is about {}, asked was for {}: whoever gave it answered another question, ask for the right bundle",
+        key::readable_list(got), key::readable_list(expected)
+    )]
+    OtherKeys {
+        /// The keys asked for.
+        expected: Vec<StateKey>,
+        /// The keys that the claim is about.
+        got: Vec<StateKey>,
     },
     /// The record is not of the kind that its key promises.
     #[error("damaged record: {0}")]
@@ -209,6 +220,34 @@ pub enum HeadError {
         trusted: BlockId,
         /// The other one.
         got: BlockId,
+    },
+    /// The newer header was decided on by validators to whom nothing leads from the head.
+    #[error(
+        "block {height} was signed in a chain of epochs where epoch {epoch} has the validators {got}; in the newest header seen it has {expected}. Old keys were stolen, or the chain forked: do not trust it; keep it and report it"
+    )]
+    OtherValidators {
+        /// Height of the newer header.
+        height: Height,
+        /// The head's epoch.
+        epoch: Epoch,
+        /// Hash of that epoch's validators in the head.
+        expected: Digest,
+        /// As the bundle's epochs have it.
+        got: Digest,
+    },
+    /// The newer header lies in an epoch before the head's.
+    #[error(
+        "block {height} is of epoch {epoch}, block {head} before it already of epoch {head_epoch}. Old keys were stolen, or the chain forked: do not trust it; keep it and report it"
+    )]
+    EpochBack {
+        /// Height of the newer header.
+        height: Height,
+        /// Its epoch.
+        epoch: Epoch,
+        /// Height of the head.
+        head: Height,
+        /// The head's epoch.
+        head_epoch: Epoch,
     },
     /// The history of the higher one does not hold the lower one.
     #[error(

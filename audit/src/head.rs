@@ -1,5 +1,10 @@
 //! The newest final header that a client has seen. Keys of validators long gone can be stolen and used to
 //! sign another past; whoever remembers one header of the real chain is not taken in.
+//!
+//! The head is an anchor: a newer header counts only if the validators of the head's own epoch decided on it, or
+//! epochs lead to its validators from there. The head commits to those validators by their hash, so it need not
+//! keep their keys. A `history_root` shows nothing by itself, because whoever signs a header chooses it: only the
+//! head's own is a reason to believe that an older header is real.
 
 use crate::{HeadError, Verified};
 use cairn_consensus::{BlockId, Header};
@@ -38,7 +43,8 @@ impl TrustedHead {
     /// Takes note of the certified header of a verified bundle.
     ///
     /// `link` shows that one of the two headers lies in the history of the other: the id of the lower one under the
-    /// `history_root` of the higher one. None is needed for the same header or a direct successor.
+    /// `history_root` of the higher one. None is needed for the same header or a direct successor. Upwards the link
+    /// comes on top of the rule for validators (see the [module](self)), which is checked with and without it.
     ///
     /// # Errors
     /// [`HeadError::Unlinked`] when a link is needed: ask for it. Everything else means two histories: the header seen
@@ -57,6 +63,7 @@ impl TrustedHead {
         }
         let (head_id, new_id) = (head.id(), new.id());
         if new.height > head.height {
+            self.check_validators(seen)?;
             let successor = new.height == head.height.next() && new.parent == head_id;
             if !successor {
                 self.check_link((head, head_id), (new, new_id), link)?;
@@ -74,6 +81,47 @@ impl TrustedHead {
             });
         }
         Ok(Advance::Kept)
+    }
+
+    /// Whether a newer header was decided on by those whom the head entitles to.
+    fn check_validators(&self, seen: &Verified) -> Result<(), HeadError> {
+        let (head, new) = (&self.header, &seen.certified);
+        if new.epoch < head.epoch {
+            return Err(HeadError::EpochBack {
+                height: new.height,
+                epoch: new.epoch,
+                head: head.height,
+                head_epoch: head.epoch,
+            });
+        }
+        // An anchor of a later epoch vouches for everything after itself.
+        let Some(epoch) = seen.epochs.iter().find(|seen| seen.epoch == head.epoch) else {
+            return Ok(());
+        };
+        if epoch.validators != head.validators_hash {
+            return Err(HeadError::OtherValidators {
+                height: new.height,
+                epoch: head.epoch,
+                expected: head.validators_hash,
+                got: epoch.validators,
+            });
+        }
+        // The head's epoch ends with the head if it says so, and otherwise after it.
+        let head_ends_it = head.next_validators_hash != head.validators_hash;
+        let fits = match epoch.end {
+            Some((height, id)) if height == head.height => id == head.id(),
+            Some((height, _)) => height > head.height && !head_ends_it,
+            None => !head_ends_it,
+        };
+        if fits {
+            return Ok(());
+        }
+        Err(HeadError::NotExtending {
+            lower: head.height,
+            lower_id: head.id(),
+            higher: new.height,
+            higher_id: new.id(),
+        })
     }
 
     fn check_link(

@@ -33,7 +33,8 @@
 //! | `bundle.rs` | [`Bundle`]: the file, and how it is read and written |
 //! | `claim.rs`  | [`Claim`]: what a bundle can show, and [`Summary`]: the same for people |
 //! | `anchor.rs` | [`Anchor`]: what the auditor trusts already |
-//! | `verify.rs` | [`verify`]: every check, in order |
+//! | `verify.rs` | [`verify`]: every check, in order; [`verify_keys`]: for those who asked for something |
+//! | `key.rs`    | keys of the state as text |
 //! | `head.rs`   | [`TrustedHead`]: the newest header seen, which nobody may contradict |
 //! | `error.rs`  | [`AuditError`], [`BundleError`] |
 #![forbid(unsafe_code)]
@@ -43,6 +44,7 @@ mod bundle;
 mod claim;
 mod error;
 mod head;
+mod key;
 mod verify;
 
 pub use anchor::Anchor;
@@ -50,4 +52,4 @@ pub use bundle::{Bundle, EpochChange, History, MAGIC, MAX_BUNDLE_BYTES};
 pub use claim::{Claim, ProvedRecord, RecordSummary, Summary, TransactionProof};
 pub use error::{AuditError, BundleError, HeadError};
 pub use head::{Advance, TrustedHead};
-pub use verify::{MAX_CLOCK_AHEAD, Verified, verify};
+pub use verify::{MAX_CLOCK_AHEAD, Verified, verify, verify_keys};

@@ -11,6 +11,7 @@
 use crate::{Anchor, AuditError, Bundle, Summary};
 use cairn_consensus::{BlockId, Epoch, FinalityCert, Header, Height, ValidatorSet};
 use cairn_crypto::{Digest, merkle};
+use cairn_runtime::StateKey;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -34,9 +35,44 @@ pub struct Verified {
     pub certified: Header,
     /// Validators whose signatures were counted.
     pub signers: usize,
+    /// The epochs that led from the anchor to the certified header, oldest first, that one's own included.
+    #[serde(skip)]
+    pub(crate) epochs: Vec<EpochSeen>,
     /// The claim.
     #[serde(flatten)]
     pub claim: Summary,
+}
+
+/// An epoch on the way from the anchor to the certified header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EpochSeen {
+    pub(crate) epoch: Epoch,
+    /// Hash of its validators.
+    pub(crate) validators: Digest,
+    /// Its last block; `None` for the epoch of the certified header.
+    pub(crate) end: Option<(Height, BlockId)>,
+}
+
+/// Checks a bundle as [`verify`] does, and that it is about exactly these keys of the state, in this order. Whoever
+/// asks about something says so here: a bundle that is true and about something else answers nothing.
+///
+/// # Errors
+/// [`AuditError::OtherKeys`], or as [`verify`].
+pub fn verify_keys(
+    bundle: &Bundle,
+    anchor: &Anchor,
+    expected: &[StateKey],
+    now_ms: Option<u64>,
+    max_age: Option<Duration>,
+) -> Result<Verified, AuditError> {
+    let got = bundle.claim.keys();
+    if got != expected {
+        return Err(AuditError::OtherKeys {
+            expected: expected.to_vec(),
+            got,
+        });
+    }
+    verify(bundle, anchor, now_ms, max_age)
 }
 
 /// Checks a bundle against an anchor.
@@ -62,7 +98,7 @@ pub fn verify(
             });
         }
     }
-    let (epoch, validators) = epoch_of(bundle, anchor)?;
+    let (epochs, epoch, validators) = epochs_of(bundle, anchor)?;
     let certified_id = check_final(certified, &bundle.certificate, epoch, &validators)?;
     let block_id = check_history(bundle, certified_id)?;
     anchor.check_conflict(certified.height, certified_id)?;
@@ -78,12 +114,17 @@ pub fn verify(
         block_id,
         certified: certified.clone(),
         signers: bundle.certificate.signers.len(),
+        epochs,
         claim,
     })
 }
 
-/// The epoch after all the changes of the bundle, and its validators.
-fn epoch_of(bundle: &Bundle, anchor: &Anchor) -> Result<(Epoch, ValidatorSet), AuditError> {
+/// All epochs of the bundle; and the last one, with its validators.
+fn epochs_of(
+    bundle: &Bundle,
+    anchor: &Anchor,
+) -> Result<(Vec<EpochSeen>, Epoch, ValidatorSet), AuditError> {
+    let mut seen = Vec::with_capacity(bundle.epochs.len() + 1);
     let mut epoch = anchor.header().epoch;
     let mut validators = anchor.validators().clone();
     for change in &bundle.epochs {
@@ -104,10 +145,20 @@ fn epoch_of(bundle: &Bundle, anchor: &Anchor) -> Result<(Epoch, ValidatorSet), A
                 got,
             });
         }
+        seen.push(EpochSeen {
+            epoch,
+            validators: validators.hash(),
+            end: Some((header.height, id)),
+        });
         epoch = epoch.next();
         validators = change.validators.clone();
     }
-    Ok((epoch, validators))
+    seen.push(EpochSeen {
+        epoch,
+        validators: validators.hash(),
+        end: None,
+    });
+    Ok((seen, epoch, validators))
 }
 
 /// Checks that a quorum of `validators` made `header` final, and returns its id.

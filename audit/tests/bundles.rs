@@ -3,10 +3,10 @@
 
 use cairn_audit::{
     Advance, Anchor, AuditError, Bundle, BundleError, Claim, EpochChange, HeadError, History,
-    ProvedRecord, Summary, TrustedHead, verify,
+    ProvedRecord, Summary, TrustedHead, verify, verify_keys,
 };
 use cairn_consensus::{
-    CommitVoteBody, FinalityCert, Header, Height, Params, Round, SignerSet, Statement, Validator,
+    BlockId, CommitVoteBody, FinalityCert, Header, Height, Params, Round, SignerSet, Statement, Validator,
     ValidatorIndex, ValidatorSet, payload_root,
 };
 use cairn_crypto::merkle::{self, leaf_hash};
@@ -337,6 +337,56 @@ fn the_summary_says_what_was_proved() {
     };
     // One version and no second: the list is complete.
     assert!(records[0].value.is_some() && records[1].value.is_none());
+}
+
+#[test]
+fn the_summary_names_keys_whole_and_an_unproved_place_not_at_all() {
+    let anchor = LEDGER.anchor();
+    let summary = |claim| {
+        verify(&LEDGER.bundle(claim), &anchor, None, None)
+            .unwrap()
+            .claim
+    };
+    // Two absent accounts whose ids begin alike.
+    let ids = [1, 2].map(|last| {
+        let mut bytes = [9; 32];
+        bytes[31] = last;
+        AccountId(Digest::new(bytes))
+    });
+    let names = ids.map(|id| {
+        let Summary::Records { records } = summary(LEDGER.state(StateKey::Account(id))) else {
+            panic!("not records");
+        };
+        assert!(records[0].key.contains(&id.to_string()), "{}", records[0].key);
+        let key = StateKey::Account(id).encode();
+        assert_eq!(records[0].key_hex.len(), 2 * key.len());
+        assert!(records[0].key_hex.ends_with(&id.to_string()));
+        records[0].clone()
+    });
+    assert_ne!(names[0].key, names[1].key);
+    assert_ne!(names[0].key_hex, names[1].key_hex);
+
+    let transaction = serde_json::to_value(summary(LEDGER.claims()[4].clone())).unwrap();
+    assert!(transaction.get("tx_hash").is_some() && transaction.get("index").is_none());
+}
+
+#[test]
+fn a_true_bundle_about_another_key_is_no_answer() {
+    let anchor = LEDGER.anchor();
+    let asked = StateKey::Namespace("nobody".to_owned());
+    let other = StateKey::Namespace("nobody-else".to_owned());
+    let bundle = LEDGER.bundle(LEDGER.state(asked.clone()));
+    verify_keys(&bundle, &anchor, &[asked.clone()], None, None).unwrap();
+    for expected in [vec![other], vec![], vec![asked.clone(), asked]] {
+        assert!(matches!(
+            verify_keys(&bundle, &anchor, &expected, None, None),
+            Err(AuditError::OtherKeys { .. })
+        ));
+    }
+    for claim in LEDGER.claims() {
+        let bundle = LEDGER.bundle(claim.clone());
+        verify_keys(&bundle, &anchor, &claim.keys(), None, None).unwrap();
+    }
 }
 
 /// The costly part is checking signatures, and a byte changed in one of them is found by checking that one. So the
@@ -721,6 +771,111 @@ fn the_trusted_head_moves_forward_only_along_its_own_history() {
     let refused = head.observe(&verified(&far), Some(&link(3, 4)));
     assert!(matches!(refused, Err(HeadError::NotExtending { .. })));
     assert_eq!(head.header(), &LEDGER.headers[3]);
+}
+
+/// Another past, signed with the keys of validators that have handed over: a header whose history holds the head.
+#[test]
+fn a_forged_history_that_holds_the_head_does_not_make_a_header_newer() {
+    let anchor = LEDGER.anchor();
+    let set = |purpose| -> (Vec<SigningKey>, ValidatorSet) {
+        let keys: Vec<SigningKey> = (0..4).map(|i| key(purpose, i)).collect();
+        let member = |key: &SigningKey| Validator {
+            id: AccountId::of(key.public_key()).0,
+            key: key.public_key().clone(),
+            power: 1,
+        };
+        let validators = ValidatorSet::new(keys.iter().map(member).collect()).unwrap();
+        (keys, validators)
+    };
+    // The first block of an epoch of these validators, with the epoch change that leads to them.
+    let next_epoch = |keys: &[SigningKey], validators: &ValidatorSet, timestamp_ms| {
+        let last = Header {
+            next_validators_hash: validators.hash(),
+            timestamp_ms,
+            ..LEDGER.next(payload_root(&[]), merkle::root(&[]))
+        };
+        let leaves = [LEDGER.leaves(), vec![merkle::leaf_hash(last.id().0.as_bytes())]].concat();
+        let first = Header {
+            epoch: last.epoch.next(),
+            round: Round(1),
+            height: last.height.next(),
+            parent: last.id(),
+            validators_hash: validators.hash(),
+            history_root: merkle::root(&leaves),
+            ..last.clone()
+        };
+        let change = EpochChange {
+            certificate: LEDGER.certify(&last, 3),
+            header: last,
+            validators: validators.clone(),
+        };
+        let mut bundle = Bundle::new(Claim::Block, first.clone(), certify(&first, keys, 3));
+        bundle.epochs.push(change);
+        bundle
+    };
+    let (real_keys, real) = set(7);
+    let (thieves_keys, thieves) = set(8);
+    let time = LEDGER.headers[3].timestamp_ms + 1;
+    let real_bundle = next_epoch(&real_keys, &real, time);
+    let first = verify(&real_bundle, &anchor, None, None).unwrap();
+    let head = TrustedHead::new(first.certified.clone());
+
+    // Signed by whom, in which chain of epochs, and with the head in its history in any case.
+    let forge = |like: &Header, keys: &[SigningKey], epochs: &[EpochChange]| {
+        let head = &first.certified;
+        let mut leaves = LEDGER.leaves();
+        leaves.push(merkle::leaf_hash(head.parent.0.as_bytes()));
+        leaves.push(merkle::leaf_hash(head.id().0.as_bytes()));
+        leaves.push(merkle::leaf_hash(b"whatever comes between"));
+        let header = Header {
+            height: Height(leaves.len() as u64),
+            parent: BlockId(Digest::of(b"whatever comes between")),
+            history_root: merkle::root(&leaves),
+            ..like.clone()
+        };
+        let link = merkle::prove(&leaves, head.height.0).unwrap();
+        let mut bundle = Bundle::new(Claim::Block, header.clone(), certify(&header, keys, 3));
+        bundle.epochs = epochs.to_vec();
+        (verify(&bundle, &anchor, None, None).unwrap(), link)
+    };
+    let stolen = &LEDGER.keys;
+    let thieves_bundle = next_epoch(&thieves_keys, &thieves, time);
+    let cases = [
+        // By the validators of the epoch before, which has ended.
+        (forge(&LEDGER.headers[3], stolen, &[]), "back"),
+        // By validators whom those have appointed instead.
+        (
+            forge(&thieves_bundle.header, &thieves_keys, &thieves_bundle.epochs),
+            "others",
+        ),
+    ];
+    for ((seen, link), what) in cases {
+        for link in [Some(&link), None] {
+            let mut head = head.clone();
+            let error = head.observe(&seen, link).unwrap_err();
+            match what {
+                "back" => assert!(matches!(error, HeadError::EpochBack { .. }), "{error}"),
+                _ => assert!(matches!(error, HeadError::OtherValidators { .. }), "{error}"),
+            }
+            assert_eq!(head.header(), &first.certified);
+        }
+    }
+    // By the head's own validators the same is believed.
+    let (seen, link) = forge(&first.certified, &real_keys, &real_bundle.epochs);
+    assert_eq!(head.clone().observe(&seen, Some(&link)), Ok(Advance::Moved));
+    // A head in the epoch before lets the next one's validators in only at its true end.
+    let end = &real_bundle.epochs[0].header;
+    let mut before = TrustedHead::new(end.clone());
+    assert_eq!(before.observe(&first, None), Ok(Advance::Moved));
+    let other_end = Header {
+        timestamp_ms: time + 1,
+        ..end.clone()
+    };
+    let mut other = TrustedHead::new(other_end);
+    assert!(matches!(
+        other.observe(&first, None),
+        Err(HeadError::NotExtending { .. })
+    ));
 }
 
 mod decoder {

@@ -70,11 +70,12 @@ pub enum Effect {
         /// Who should have it.
         from: Vec<ValidatorIndex>,
     },
-    /// Others have final blocks up to `height` that are too far ahead to be fetched one by one.
+    /// Others have final blocks up to `height` that are too far ahead to be fetched one by one: a verified
+    /// certificate says so.
     Behind {
-        /// Of the last final block known elsewhere.
+        /// Of the block that the certificate is for.
         height: Height,
-        /// Who knows.
+        /// Who handed the certificate over, or signed it.
         from: ValidatorIndex,
     },
     /// Answer with [`Input::Timer`](crate::Input::Timer) later. Timers are never cancelled; stale ones are ignored.

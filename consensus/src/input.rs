@@ -87,7 +87,7 @@ pub enum Timer {
         /// How often it was asked for.
         attempt: u8,
     },
-    /// A certified block or an ancestor has not come by itself.
+    /// A certified block or an ancestor has not come by itself, or the payload of a block was not at hand.
     Missing {
         /// The block.
         id: BlockId,
@@ -100,7 +100,7 @@ pub enum Timer {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BlockRejection {
     /// A transaction is missing or its signature is wrong (a missing payload, never a receipt). May
-    /// change: the block is executed again once it is certified.
+    /// change: the block is executed again as long as it can be voted for, and once it is certified.
     #[error("a transaction of the payload is not at hand")]
     PayloadUnavailable,
     /// The payload breaks a rule of the ledger.

@@ -99,8 +99,8 @@ struct Slot {
 enum Building {
     /// Not asked for.
     Idle,
-    /// The host is at it.
-    Asked { allow_empty: bool },
+    /// The host is at it. `more_work`: transactions were announced since it was asked.
+    Asked { allow_empty: bool, more_work: bool },
     /// The host had nothing to propose.
     Nothing { allow_empty: bool },
 }
@@ -111,6 +111,14 @@ struct Wanted {
     round: Round,
     from: Vec<ValidatorIndex>,
     attempt: u32,
+}
+
+/// How often a payload that was not at hand has been asked for again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Retry {
+    attempt: u32,
+    /// The timer for the next attempt runs.
+    waiting: bool,
 }
 
 /// The state machine. See the [module documentation](self).
@@ -138,12 +146,14 @@ pub struct Replica {
     empty_block_timer_set: bool,
 
     final_cert: Option<Arc<FinalityCert>>,
-    pending_finality: Option<Arc<FinalityCert>>,
+    /// Certificates of blocks that are not here or not executed yet.
+    pending_finality: BTreeMap<Height, Arc<FinalityCert>>,
     quorum_certs: BTreeMap<BlockId, Arc<QuorumCert>>,
     held_timeout_certs: BTreeMap<Round, Arc<TimeoutCert>>,
     proposals: BTreeMap<Round, Slot>,
     orphans: BTreeMap<BlockId, Arc<Block>>,
     wanted: BTreeMap<BlockId, Wanted>,
+    retries: BTreeMap<BlockId, Retry>,
 
     asked: BTreeMap<ValidatorIndex, u64>,
     answered: BTreeMap<ValidatorIndex, u64>,
@@ -223,7 +233,8 @@ impl Replica {
 
     /// Does what has become possible.
     fn settle(&mut self) {
-        while self.try_finalize() || self.try_vote() || self.try_join() {}
+        while self.try_finalize() || self.try_timeout_cert() || self.try_vote() || self.try_join() {
+        }
         self.try_propose();
         self.arm_round_timer();
     }
@@ -330,10 +341,26 @@ impl Replica {
 
     /// The highest round of which a certified block is known.
     fn certified_round(&self) -> Round {
-        let pending = self.pending_finality.as_ref();
-        self.high_qc_round()
-            .max(self.final_round())
-            .max(pending.map_or(Round(0), |certificate| certificate.round))
+        let pending = self.pending_finality.values();
+        pending
+            .map(|certificate| certificate.round)
+            .fold(self.high_qc_round().max(self.final_round()), Round::max)
+    }
+
+    /// Whether a certificate of either phase names this block.
+    fn is_certified(&self, id: &BlockId) -> bool {
+        self.quorum_certs.contains_key(id) || self.is_pending_final(*id)
+    }
+
+    /// Whether this block or one above it is certified: a quorum built on it.
+    fn is_built_on(&self, id: &BlockId) -> bool {
+        let pending = self.pending_finality.values();
+        self.quorum_certs
+            .keys()
+            .copied()
+            .chain(pending.map(|certificate| certificate.block_id))
+            .filter_map(|certified| self.tree.path_to(&certified))
+            .any(|path| path.contains(id))
     }
 
     /// How a block is known to be certified, if it is.
@@ -341,8 +368,8 @@ impl Replica {
         if let Some(certificate) = self.quorum_certs.get(id) {
             return Some(ParentCert::Quorum(Arc::clone(certificate)));
         }
-        let finality = [&self.final_cert, &self.pending_finality];
-        if let Some(certificate) = finality.into_iter().flatten().find(|certificate| {
+        let mut finality = self.final_cert.iter().chain(self.pending_finality.values());
+        if let Some(certificate) = finality.find(|certificate| {
             certificate.block_id == *id && certificate.epoch == self.config.epoch
         }) {
             return Some(ParentCert::Finality(Arc::clone(certificate)));

@@ -199,6 +199,11 @@ impl Tally {
             .flat_map(|tally| tally.timeouts.voices.values())
     }
 
+    /// The rounds from `first` on that somebody spoke in, the highest first.
+    pub(crate) fn rounds_from(&self, first: Round) -> impl Iterator<Item = Round> {
+        self.rounds.range(first..).rev().map(|(round, _)| *round)
+    }
+
     /// Who voted for a block: those who should have it.
     pub(crate) fn voters_for(&self, round: Round, id: BlockId) -> Vec<ValidatorIndex> {
         self.votes(round)

@@ -63,6 +63,14 @@ pub enum MessageError {
     /// Round 0 belongs to an epoch's root.
     #[error("nobody speaks in round 0")]
     RoundZero,
+    /// A block that builds on one of its own round or a later one.
+    #[error("a block of round {round} builds on one of round {parent_round}")]
+    ParentRound {
+        /// The parent's, as the header has it.
+        parent_round: Round,
+        /// The block's.
+        round: Round,
+    },
     /// A timeout that claims a certificate of its own round or a later one.
     #[error("a timeout of round {round} claims a certificate of round {claim}")]
     Claim {
@@ -149,6 +157,12 @@ fn check_proposal(
 ) -> Result<(), MessageError> {
     let header = &proposal.block.header;
     check_position(chain_id, &header.chain_id, header.round)?;
+    if header.parent_round >= header.round {
+        return Err(MessageError::ParentRound {
+            parent_round: header.parent_round,
+            round: header.round,
+        });
+    }
     let got = proposal.block.payload.len();
     if got > Message::MAX_PAYLOAD {
         return Err(MessageError::PayloadLength { got });

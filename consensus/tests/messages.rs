@@ -292,6 +292,19 @@ fn a_proposal_is_checked_with_its_payload_and_timeout_certificate() {
         Arc::make_mut(&mut proposal.block).header.proposer = Digest::ZERO;
     });
     assert!(matches!(stranger, MessageError::UnknownProposer { .. }));
+    for parent_round in [7, u64::MAX] {
+        let mut proposal = proposal();
+        let block = Arc::make_mut(&mut proposal.block);
+        block.header.parent_round = Round(parent_round);
+        proposal.signature = block.id().sign(&committee().keys[1]).unwrap();
+        assert_eq!(
+            verify(Message::Proposal(proposal)),
+            Err(MessageError::ParentRound {
+                parent_round: Round(parent_round),
+                round: Round(7)
+            })
+        );
+    }
     let wrong_round = refused(|proposal| {
         Arc::make_mut(proposal.timeout_cert.as_mut().unwrap()).round = Round(5);
     });

@@ -4,7 +4,7 @@
 
 mod simulator;
 
-use cairn_consensus::Params;
+use cairn_consensus::{Epoch, Params, Round, leader};
 use simulator::byzantine::Behaviour;
 use simulator::committee::Committee;
 use simulator::{Faults, Simulation};
@@ -213,6 +213,21 @@ fn a_liar_about_certificates_does_not_poison_timeouts() {
         sim.run_for(20_000);
         sim.heal();
         sim.assert_progress(10, 120_000);
+    }
+}
+
+#[test]
+fn liars_who_lead_one_round_after_the_other_do_not_poison_timeouts() {
+    for seed in seeds(2) {
+        let mut sim = Simulation::new(seed, 7);
+        // The second fails a round right after one that was not certified: the claim that it was is a lie that no
+        // leader could satisfy, for ever if it counted.
+        for round in [2, 3] {
+            let leader = leader(&sim.committee.validators, Epoch(0), Round(round));
+            sim.behaviour[usize::from(leader.0)] = Behaviour::LiesAboutHighQc;
+        }
+        sim.start();
+        sim.assert_progress(10, 60_000);
     }
 }
 

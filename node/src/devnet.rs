@@ -11,7 +11,7 @@ mod processes;
 mod setup;
 
 pub use layout::Layout;
-pub use processes::{Processes, stop};
+pub use processes::{Processes, metric, stop};
 pub use setup::{Plan, prepare};
 
 use crate::node::NodeError;

@@ -23,6 +23,7 @@ use cairn_consensus::{
 use cairn_crypto::Digest;
 use cairn_p2p::{Network, Plane};
 use cairn_storage::{FinalBlock, StorageError, Store};
+use tokio::sync::OwnedSemaphorePermit;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -41,6 +42,8 @@ pub enum DriverInput {
         from: ValidatorIndex,
         /// The message.
         message: Message,
+        /// Its sender's place in the queue, given back when the message is dealt with.
+        place: OwnedSemaphorePermit,
     },
     /// A message whose signatures hold.
     Verified {
@@ -50,15 +53,22 @@ pub enum DriverInput {
         message: Verified<Message>,
     },
     /// Anything else for the replica.
-    Step(Input),
+    Step(Box<Input>),
     /// Transactions arrived.
     TransactionsArrived,
     /// The executor ran final blocks that block sync brought; they are ready to be committed.
     SyncReady {
         /// The blocks, oldest first.
-        blocks: Vec<BlockId>,
+        blocks: Vec<Arc<ExecutedBlock>>,
         /// Verified certificate of the last.
         cert: Arc<FinalityCert>,
+    },
+    /// Executing a final block gave another result than its header says.
+    Diverged {
+        /// The block.
+        id: BlockId,
+        /// What differs.
+        reason: BlockRejection,
     },
     /// End the thread.
     Stop,
@@ -200,7 +210,7 @@ impl Driver {
             while let Some(timer) = self.timers.pop_due(now) {
                 effects.extend(self.step(Input::Timer(timer)));
             }
-            let work = !self.parts.mempool.is_empty();
+            let work = self.parts.mempool.has_work();
             if work != self.work {
                 self.work = work;
                 effects.extend(self.step(Input::Work(work)));
@@ -216,11 +226,15 @@ impl Driver {
 
     fn take(&mut self, input: DriverInput, effects: &mut Vec<Effect>) -> Result<(), DriverError> {
         match input {
-            DriverInput::Received { from, message } => self.receive(from, message),
+            DriverInput::Received {
+                from,
+                message,
+                place,
+            } => self.receive(from, message, place),
             DriverInput::Verified { from, message } => {
                 effects.extend(self.step(Input::Message(message, from)));
             }
-            DriverInput::Step(input) => effects.extend(self.step(input)),
+            DriverInput::Step(input) => effects.extend(self.step(*input)),
             DriverInput::TransactionsArrived => {
                 if self.work {
                     effects.extend(self.step(Input::Work(true)));
@@ -232,13 +246,16 @@ impl Driver {
                 self.perform(before)?;
                 effects.extend(self.commit_synced(&blocks, cert)?);
             }
+            DriverInput::Diverged { id, reason } => {
+                return Err(DriverError::Diverged { id, reason });
+            }
             DriverInput::Stop => {}
         }
         Ok(())
     }
 
     /// Cheap checks here, signatures on the pool.
-    fn receive(&self, from: ValidatorIndex, message: Message) {
+    fn receive(&self, from: ValidatorIndex, message: Message, place: OwnedSemaphorePermit) {
         if let Admission::Drop(reason) = self.parts.replica.admit(&message) {
             self.parts
                 .metrics
@@ -254,6 +271,7 @@ impl Driver {
         self.parts.pool.spawn(move || {
             let started = Instant::now();
             let result = message.verify(&validators, &chain_id);
+            drop(place);
             metrics
                 .verification_duration
                 .observe(started.elapsed().as_secs_f64());
@@ -299,7 +317,10 @@ impl Driver {
                     allow_empty,
                 }),
                 Effect::Adopt { block } => {
-                    self.parts.speculation.adopt(&block);
+                    if !self.parts.speculation.adopt(&block) {
+                        // A later build took its place: execute it like anybody's.
+                        self.parts.executor.give(Work::Execute(block));
+                    }
                 }
                 Effect::Discard { ids } => self.parts.executor.give(Work::Discard(ids)),
                 Effect::Finalize { blocks, cert } => self.unsettled.push((blocks, cert)),
@@ -440,13 +461,13 @@ impl Driver {
     /// Commits what block sync brought and moves the replica there.
     fn commit_synced(
         &mut self,
-        blocks: &[BlockId],
+        blocks: &[Arc<ExecutedBlock>],
         cert: Arc<FinalityCert>,
     ) -> Result<Vec<Effect>, DriverError> {
         let executed: Vec<Arc<ExecutedBlock>> = blocks
             .iter()
-            .filter_map(|id| self.parts.speculation.get(id))
             .filter(|executed| executed.block.header.height.0 > self.tip_height)
+            .map(Arc::clone)
             .collect();
         let follows = executed
             .first()

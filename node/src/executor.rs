@@ -7,13 +7,13 @@
 
 use crate::driver::DriverInput;
 use crate::fetch::Fetch;
+use crate::payloads::Payloads;
 use crate::intake;
 use crate::mempool::{Mempool, PooledTransaction};
 use crate::metrics::Metrics;
 use crate::speculation::{Applied, Speculation, SpeculativeTree};
 use cairn_consensus::{
     Block, BlockId, BlockRejection, BuiltBlock, Execution, FinalityCert, Header, Input, Round,
-    payload_root,
 };
 use cairn_crypto::Digest;
 use cairn_runtime::tree::{self, StateAt};
@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
+use tokio::sync::oneshot;
 
 /// What the executor cannot go on after: the store or the state in it cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,8 @@ pub enum Work {
         blocks: Vec<SyncedBlock>,
         /// Verified certificate of the last block.
         cert: Arc<FinalityCert>,
+        /// Is told `false` when the blocks cannot be used.
+        done: oneshot::Sender<bool>,
     },
     /// Transactions arrived: try what waits for them.
     Retry,
@@ -126,6 +129,8 @@ pub struct ExecutorParts {
     pub mempool: Arc<Mempool>,
     /// Asks other nodes for what is missing.
     pub fetch: Fetch,
+    /// What they answered.
+    pub payloads: Arc<Payloads>,
     /// Where results go.
     pub driver: Sender<DriverInput>,
     /// Checks signatures.
@@ -148,6 +153,16 @@ pub struct Executor {
     parts: ExecutorParts,
     waiting: BTreeMap<BlockId, Arc<Block>>,
     build: Option<Build>,
+}
+
+/// What is to be had of a payload.
+enum Payload {
+    /// Every transaction, checked.
+    Here(Vec<PooledTransaction>),
+    /// These are not here.
+    Missing(Vec<Digest>),
+    /// One can never be executed.
+    Bad(cairn_runtime::AdmissionError),
 }
 
 /// Why a block cannot be executed now.
@@ -192,9 +207,13 @@ impl Executor {
                         allow_empty,
                     });
                 }
-                Work::Sync { blocks, cert } => self.sync(blocks, cert)?,
+                Work::Sync { blocks, cert, done } => {
+                    let usable = self.sync(blocks, cert)?;
+                    let _gave_up = done.send(usable);
+                }
                 Work::Retry => {}
                 Work::PayloadUnavailable(id) => {
+                    self.parts.payloads.remove(&id);
                     if self.waiting.remove(&id).is_some() {
                         let result = Err(BlockRejection::PayloadUnavailable);
                         self.tell(Input::Executed { id, result });
@@ -202,6 +221,7 @@ impl Executor {
                 }
                 Work::Discard(ids) => {
                     for id in &ids {
+                        self.parts.payloads.remove(id);
                         self.waiting.remove(id);
                     }
                     self.parts.speculation.remove(ids);
@@ -239,6 +259,7 @@ impl Executor {
                     }
                 };
                 self.waiting.remove(&id);
+                self.parts.payloads.remove(&id);
                 progressed = true;
                 self.tell(Input::Executed { id, result });
             }
@@ -251,7 +272,7 @@ impl Executor {
 
     fn tell(&self, input: Input) {
         // A driver that is gone means that the node is stopping.
-        let _stopping = self.parts.driver.send(DriverInput::Step(input));
+        let _stopping = self.parts.driver.send(DriverInput::Step(Box::new(input)));
     }
 
     fn execute(
@@ -259,17 +280,26 @@ impl Executor {
         block: &Arc<Block>,
     ) -> Result<Result<Result<Execution, BlockRejection>, Obstacle>, ExecutorError> {
         let id = block.id();
-        self.parts.speculation.adopt(block);
         if let Some(done) = self.parts.speculation.get(&id) {
-            return Ok(Ok(Ok(done.execution.clone())));
+            return Ok(Ok(Ok(done.execution)));
         }
         let Some((tree, parent)) = self.parts.speculation.state_after(&block.header.parent)?
         else {
             return Ok(Err(Obstacle::Parent));
         };
-        let transactions = match self.payload(&tree, &parent, &block.payload)? {
-            Ok(transactions) => transactions,
-            Err(missing) => return Ok(Err(Obstacle::Payload(missing))),
+        let got = u64::try_from(block.payload.len()).unwrap_or(u64::MAX);
+        let limit = self.parts.params.max_block_transactions;
+        if got > limit {
+            return Ok(Ok(Err(BlockRejection::InvalidPayload(format!(
+                "{got} transactions, at most {limit} are allowed"
+            )))));
+        }
+        let transactions = match self.payload(&tree, &parent, block)? {
+            Payload::Here(transactions) => transactions,
+            Payload::Missing(missing) => return Ok(Err(Obstacle::Payload(missing))),
+            Payload::Bad(reason) => {
+                return Ok(Ok(Err(BlockRejection::InvalidPayload(reason.to_string()))));
+            }
         };
         let context = self.context(&block.header);
         let started = std::time::Instant::now();
@@ -280,7 +310,10 @@ impl Executor {
             .observe(started.elapsed().as_secs_f64());
         Ok(Ok(match result {
             Ok(applied) => {
-                let execution = applied.execution.clone();
+                let execution = applied.execution;
+                if let Err(mismatch) = execution.check(&block.header) {
+                    return Ok(Ok(Err(mismatch.into())));
+                }
                 let executed = applied.into_block(Arc::clone(block));
                 self.parts.speculation.insert(id, Arc::new(executed));
                 Ok(execution)
@@ -289,34 +322,57 @@ impl Executor {
         }))
     }
 
-    /// The payload's transactions: from the mempool, or from the store (where they are after a restart).
+    /// The payload's transactions: from the mempool, from what was fetched for this block, or from
+    /// the store (where they are after a restart). Those that the mempool did not check are
+    /// checked here, with the keys of the state that the block builds on.
     fn payload(
         &self,
         tree: &SpeculativeTree,
         parent: &Header,
-        hashes: &[Digest],
-    ) -> Result<Result<Vec<PooledTransaction>, Vec<Digest>>, ExecutorError> {
-        let missing = match self.parts.mempool.payload(hashes) {
-            Ok(found) => return Ok(Ok(found)),
-            Err(missing) => missing,
+        block: &Block,
+    ) -> Result<Payload, ExecutorError> {
+        let absent = match self.parts.mempool.payload(&block.payload) {
+            Ok(found) => return Ok(Payload::Here(found)),
+            Err(absent) => absent,
         };
-        let state = StateAt::new(tree.clone(), parent.height.0);
-        let mut still_missing = Vec::new();
-        for hash in missing {
-            let stored = self.parts.store.transaction(&hash)?;
-            let checked = stored.and_then(|bytes| {
-                intake::verify_one(&state, &bytes, &self.parts.params).ok()
-            });
-            match checked {
-                Some(transaction) => self.parts.mempool.insert_for_block(transaction),
-                None => still_missing.push(hash),
+        let fetched = self.parts.payloads.get(&block.id());
+        let mut bodies = Vec::with_capacity(absent.len());
+        let mut missing = Vec::new();
+        for hash in absent {
+            let body = match fetched.get(&hash) {
+                Some(body) => Some(body.clone()),
+                None => self.parts.store.transaction(&hash)?,
+            };
+            match body {
+                Some(body) => bodies.push(body),
+                None => missing.push(hash),
             }
         }
-        if still_missing.is_empty() {
-            Ok(self.parts.mempool.payload(hashes))
-        } else {
-            Ok(Err(still_missing))
+        if !missing.is_empty() {
+            return Ok(Payload::Missing(missing));
         }
+        let state = StateAt::new(tree.clone(), parent.height.0);
+        let checked =
+            intake::verify_payload(&state, &bodies, &self.parts.params, &self.parts.pool);
+        let checked: BTreeMap<Digest, PooledTransaction> = match checked {
+            Ok(checked) => checked
+                .into_iter()
+                .map(|transaction| (transaction.signed_hash(), transaction))
+                .collect(),
+            Err(error) => return Ok(Payload::Bad(error)),
+        };
+        let mut transactions = Vec::with_capacity(block.payload.len());
+        for hash in &block.payload {
+            let transaction = match checked.get(hash) {
+                Some(transaction) => Some(Arc::clone(transaction)),
+                None => self.parts.mempool.get(hash),
+            };
+            match transaction {
+                Some(transaction) => transactions.push(transaction),
+                None => return Ok(Payload::Missing(vec![*hash])), // Became final, or expired, just now.
+            }
+        }
+        Ok(Payload::Here(transactions))
     }
 
     fn context(&self, header: &Header) -> BlockContext {
@@ -404,7 +460,7 @@ impl Executor {
                         .iter()
                         .map(|transaction| transaction.signed_hash())
                         .collect(),
-                    execution: applied.execution.clone(),
+                    execution: applied.execution,
                 };
                 self.parts
                     .speculation
@@ -422,26 +478,27 @@ impl Executor {
         Ok(())
     }
 
-    /// Executes final blocks one after the other and hands them to the driver to commit.
+    /// Executes final blocks one after the other and hands them to the driver to commit; whether
+    /// they were usable.
     fn sync(
         &mut self,
         blocks: Vec<SyncedBlock>,
         cert: Arc<FinalityCert>,
-    ) -> Result<(), ExecutorError> {
-        let mut ids = Vec::with_capacity(blocks.len());
+    ) -> Result<bool, ExecutorError> {
+        let mut ready = Vec::with_capacity(blocks.len());
         for synced in blocks {
-            let id = synced.block.id();
-            ids.push(id);
-            if self.parts.speculation.get(&id).is_some() {
-                continue;
-            }
             let header = &synced.block.header;
             if header.height <= self.parts.store.tip()?.height {
                 continue;
             }
+            let id = synced.block.id();
+            if let Some(done) = self.parts.speculation.get(&id) {
+                ready.push(done);
+                continue;
+            }
             let Some((tree, parent)) = self.parts.speculation.state_after(&header.parent)? else {
                 tracing::warn!(height = header.height.0, "synced block does not extend the tip");
-                return Ok(());
+                return Ok(false);
             };
             let state = StateAt::new(tree.clone(), parent.height.0);
             let checked = intake::verify_payload(
@@ -454,45 +511,31 @@ impl Executor {
                 Ok(transactions) => transactions,
                 Err(error) => {
                     tracing::warn!(height = header.height.0, %error, "synced block has a bad transaction");
-                    return Ok(());
+                    return Ok(false);
                 }
             };
-            let hashes: Vec<Digest> = transactions
-                .iter()
-                .map(|transaction| transaction.signed_hash())
-                .collect();
-            let applied =
-                self.apply(&tree, &parent, self.context(header), transactions, false)?;
-            let matches = payload_root(&hashes) == header.payload_root
-                && applied.as_ref().is_ok_and(|applied| {
-                    applied.execution.state_root == header.state_root
-                        && applied.execution.receipts_root == header.receipts_root
-                });
-            match applied {
-                Ok(applied) if matches => {
-                    let executed = applied.into_block(Arc::clone(&synced.block));
-                    self.parts.speculation.insert(id, Arc::new(executed));
-                }
+            let applied = self.apply(&tree, &parent, self.context(header), transactions, false)?;
+            let checked = applied.and_then(|applied| {
+                applied.execution.check(header)?;
+                Ok(applied)
+            });
+            match checked {
                 Ok(applied) => {
-                    // A quorum vouches for another result than ours: this node must not go on as if nothing were wrong.
-                    tracing::error!(
-                        height = header.height.0,
-                        expected = %header.state_root,
-                        got = %applied.execution.state_root,
-                        "executing a final block gave another state; check that this node runs the consortium's version"
-                    );
-                    return Ok(());
+                    let executed = Arc::new(applied.into_block(Arc::clone(&synced.block)));
+                    self.parts.speculation.insert(id, Arc::clone(&executed));
+                    ready.push(executed);
                 }
-                Err(rejection) => {
-                    tracing::error!(height = header.height.0, %rejection, "a final block cannot be executed");
-                    return Ok(());
+                Err(reason) => {
+                    // A quorum vouches for another result than ours.
+                    let _stopping = self.parts.driver.send(DriverInput::Diverged { id, reason });
+                    return Ok(false);
                 }
             }
         }
-        let _stopping = self
-            .parts
-            .driver
-            .send(DriverInput::SyncReady { blocks: ids, cert });
-        Ok(())
+        let _stopping = self.parts.driver.send(DriverInput::SyncReady {
+            blocks: ready,
+            cert,
+        });
+        Ok(true)
     }
 }

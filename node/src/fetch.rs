@@ -3,25 +3,27 @@
 
 use crate::driver::DriverInput;
 use crate::executor::{ExecutorHandle, Work};
-use crate::finality::Finality;
-use crate::intake;
 use crate::mempool::Mempool;
+use crate::payloads::Payloads;
 use crate::peers::Peers;
 use crate::wire::{DataRequest, DataResponse, MAX_REQUESTED_TRANSACTIONS};
 use bytes::Bytes;
-use cairn_consensus::{BlockId, Input, ValidatorIndex};
+use cairn_consensus::{BlockId, Input, ValidatorIndex, payload_root};
 use cairn_crypto::Digest;
 use cairn_p2p::{Network, PeerId};
-use cairn_runtime::ChainParams;
-use cairn_runtime::tree::StateAt;
-use cairn_storage::Store;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// Nodes asked before giving up.
-const ATTEMPTS: usize = 4;
+/// Nodes asked in one turn. The next turn goes on with others.
+const ATTEMPTS: usize = 6;
+/// Turns before a payload counts as unavailable. Dissemination may bring it in between.
+const TURNS: u32 = 5;
+/// Pause after the first turn; it doubles with each.
+const PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 enum Wanted {
@@ -36,18 +38,31 @@ enum Wanted {
     },
 }
 
+impl Wanted {
+    /// What is asked once at a time: a block's payload, or the block.
+    fn question(&self) -> Question {
+        match self {
+            Self::Payload { block, .. } => (true, *block),
+            Self::Block { id, .. } => (false, *id),
+        }
+    }
+}
+
+type Question = (bool, BlockId);
+type InFlight = Arc<Mutex<HashSet<Question>>>;
+
 /// Queues questions; cheap to clone, never waits.
 #[derive(Clone, Debug)]
 pub struct Fetch {
     wanted: UnboundedSender<Wanted>,
-    in_flight: Arc<Mutex<HashSet<BlockId>>>,
+    in_flight: InFlight,
 }
 
 /// The questions that a [`Fetch`] queued.
 #[derive(Debug)]
 pub struct FetchQueue {
     wanted: UnboundedReceiver<Wanted>,
-    in_flight: Arc<Mutex<HashSet<BlockId>>>,
+    in_flight: InFlight,
 }
 
 impl Fetch {
@@ -70,28 +85,25 @@ impl Fetch {
 
     /// Asks for transactions of a block, its proposer first; once at a time a block.
     pub fn payload(&self, block: BlockId, proposer: Digest, missing: Vec<Digest>) {
-        self.queue(
+        self.queue(Wanted::Payload {
             block,
-            Wanted::Payload {
-                block,
-                proposer,
-                missing,
-            },
-        );
+            proposer,
+            missing,
+        });
     }
 
     /// Asks for a block.
     pub fn block(&self, id: BlockId, from: Vec<ValidatorIndex>) {
-        self.queue(id, Wanted::Block { id, from });
+        self.queue(Wanted::Block { id, from });
     }
 
-    fn queue(&self, id: BlockId, wanted: Wanted) {
-        // At most one question a block: the set bounds the queue by the replica's own window of blocks.
+    fn queue(&self, wanted: Wanted) {
+        // At most one of each a block: the set bounds the queue by the replica's own window of blocks.
         let mut in_flight = self
             .in_flight
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if in_flight.insert(id) {
+        if in_flight.insert(wanted.question()) {
             let _stopping = self.wanted.send(wanted);
         }
     }
@@ -104,20 +116,16 @@ pub struct FetchParts {
     pub network: Network,
     /// Who is who.
     pub peers: Arc<Peers>,
-    /// Where transactions go.
+    /// Where dissemination may bring what is missing.
     pub mempool: Arc<Mempool>,
-    /// The node's store.
-    pub store: Store,
-    /// Names the final height.
-    pub finality: Arc<Finality>,
-    /// Chain parameters.
-    pub params: ChainParams,
-    /// Checks signatures.
-    pub pool: Arc<rayon::ThreadPool>,
+    /// Where fetched transactions go.
+    pub payloads: Arc<Payloads>,
     /// Is told what came of it.
     pub executor: ExecutorHandle,
     /// Is told what came of it.
     pub driver: Sender<DriverInput>,
+    /// Where among the validators the next turn begins.
+    pub next: Arc<AtomicUsize>,
 }
 
 impl FetchQueue {
@@ -127,45 +135,56 @@ impl FetchQueue {
             let parts = parts.clone();
             let in_flight = Arc::clone(&self.in_flight);
             tokio::spawn(async move {
-                let id = match wanted {
+                let question = wanted.question();
+                // The question is closed before the answer is told: the answer may lead to the same question.
+                let close = || {
+                    let mut in_flight = in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+                    in_flight.remove(&question);
+                };
+                match wanted {
                     Wanted::Payload {
                         block,
                         proposer,
                         missing,
                     } => {
-                        let found = parts.fetch_payload(&proposer, missing).await;
-                        done(&in_flight, &block);
+                        let found = parts.fetch_payload(block, &proposer, missing).await;
+                        close();
                         parts.executor.give(if found {
                             Work::Retry
                         } else {
                             Work::PayloadUnavailable(block)
                         });
-                        return;
                     }
                     Wanted::Block { id, from } => {
                         let input = parts.fetch_block(id, &from).await;
-                        let _stopping = parts.driver.send(DriverInput::Step(input));
-                        id
+                        close();
+                        let _stopping = parts.driver.send(DriverInput::Step(Box::new(input)));
                     }
-                };
-                done(&in_flight, &id);
+                }
             });
         }
     }
 }
 
-fn done(in_flight: &Mutex<HashSet<BlockId>>, id: &BlockId) {
-    in_flight
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .remove(id);
-}
-
 impl FetchParts {
-    /// Those preferred, then others, each once.
+    /// Those preferred, then connected ones, going round: whoever has it is asked within a few turns.
     fn candidates(&self, preferred: impl Iterator<Item = PeerId>) -> Vec<PeerId> {
+        let connected: HashSet<PeerId> = self
+            .network
+            .peers()
+            .into_iter()
+            .filter(|status| status.data.is_some())
+            .map(|status| status.peer)
+            .collect();
+        let others: Vec<PeerId> = self
+            .peers
+            .others()
+            .filter(|peer| connected.contains(peer))
+            .collect();
+        let start = self.next.fetch_add(ATTEMPTS - 1, Ordering::Relaxed);
+        let round = (0..others.len()).map(|offset| others[(start + offset) % others.len()]);
         let mut candidates: Vec<PeerId> = Vec::with_capacity(ATTEMPTS);
-        for peer in preferred.chain(self.peers.others()) {
+        for peer in preferred.filter(|peer| connected.contains(peer)).chain(round) {
             if candidates.len() == ATTEMPTS {
                 break;
             }
@@ -193,50 +212,50 @@ impl FetchParts {
         }
     }
 
-    async fn fetch_payload(&self, proposer: &Digest, mut missing: Vec<Digest>) -> bool {
+    async fn fetch_payload(
+        &self,
+        block: BlockId,
+        proposer: &Digest,
+        mut missing: Vec<Digest>,
+    ) -> bool {
         let proposer = self.peers.peer_of_id(proposer);
-        for peer in self.candidates(proposer.into_iter()) {
-            let wanted: Vec<Digest> = missing
-                .iter()
-                .take(MAX_REQUESTED_TRANSACTIONS)
-                .copied()
-                .collect();
-            let request = DataRequest::Transactions(wanted);
-            if let Some(DataResponse::Transactions(transactions)) = self.ask(peer, &request).await {
-                self.keep(transactions).await;
+        for turn in 0..TURNS {
+            for peer in self.candidates(proposer.into_iter()) {
+                missing.retain(|hash| !self.mempool.contains_signed(hash));
+                if missing.is_empty() {
+                    return true;
+                }
+                let wanted: Vec<Digest> = missing
+                    .iter()
+                    .take(MAX_REQUESTED_TRANSACTIONS)
+                    .copied()
+                    .collect();
+                let request = DataRequest::Transactions(wanted);
+                if let Some(DataResponse::Transactions(transactions)) =
+                    self.ask(peer, &request).await
+                {
+                    self.payloads.keep(block, &mut missing, transactions);
+                }
             }
-            missing.retain(|hash| !self.mempool.contains_signed(hash));
             if missing.is_empty() {
                 return true;
             }
+            tokio::time::sleep(PAUSE * 2_u32.pow(turn)).await;
         }
         false
     }
 
-    /// Verifies fetched transactions and keeps the good ones.
-    async fn keep(&self, transactions: Vec<Vec<u8>>) {
-        let parts = self.clone();
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        self.pool.spawn(move || {
-            let state = StateAt::new(parts.store.tree(), parts.finality.height());
-            for bytes in &transactions {
-                match intake::verify_one(&state, bytes, &parts.params) {
-                    Ok(transaction) => parts.mempool.insert_for_block(transaction),
-                    Err(error) => tracing::warn!(%error, "fetched transaction refused"),
-                }
-            }
-            let _gone = sender.send(());
-        });
-        let _stopping = receiver.await;
-    }
-
     async fn fetch_block(&self, id: BlockId, from: &[ValidatorIndex]) -> Input {
-        let preferred = from.iter().filter_map(|index| self.peers.peer(*index));
+        // Signers come in ascending order; beginning elsewhere each time reaches them all.
+        let start = self.next.load(Ordering::Relaxed);
+        let preferred = (0..from.len())
+            .map(|offset| from[(start + offset) % from.len()])
+            .filter_map(|index| self.peers.peer(index));
         for peer in self.candidates(preferred) {
             if let Some(DataResponse::Block(Some(block))) =
                 self.ask(peer, &DataRequest::Block(id)).await
             {
-                if block.id() == id {
+                if block.id() == id && payload_root(&block.payload) == block.header.payload_root {
                     return Input::BlockFetched(block);
                 }
                 tracing::warn!(%peer, expected = %id, got = %block.id(), "another block than asked for");

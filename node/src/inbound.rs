@@ -11,9 +11,23 @@ use crate::wire::DataMessage;
 use bytes::Bytes;
 use cairn_consensus::{Input, Message};
 use cairn_p2p::{NetworkEvent, PeerId, Plane};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
+
+/// Consensus messages of one peer that may wait to be checked.
+const MESSAGES: usize = 1_024;
+/// Batches of transactions of one peer that may wait to be checked.
+const BATCHES: usize = 16;
+
+/// What one peer may have waiting here: a flooder spends its own places, not others'.
+#[derive(Debug)]
+struct Places {
+    messages: Arc<Semaphore>,
+    batches: Arc<Semaphore>,
+}
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -35,6 +49,17 @@ pub struct Inbound {
 impl Inbound {
     /// Works until the network stops.
     pub async fn run(self, mut events: Receiver<NetworkEvent>) {
+        let places: HashMap<PeerId, Places> = self
+            .peers
+            .others()
+            .map(|peer| {
+                let places = Places {
+                    messages: Arc::new(Semaphore::new(MESSAGES)),
+                    batches: Arc::new(Semaphore::new(BATCHES)),
+                };
+                (peer, places)
+            })
+            .collect();
         while let Some(event) = events.recv().await {
             match event {
                 NetworkEvent::Connected {
@@ -45,10 +70,15 @@ impl Inbound {
                 NetworkEvent::Disconnected { plane, peer } => {
                     tracing::debug!(%peer, ?plane, "disconnected");
                 }
-                NetworkEvent::Message { plane, peer, bytes } => match plane {
-                    Plane::Consensus => self.consensus(peer, &bytes),
-                    Plane::Data => self.data(peer, &bytes),
-                },
+                NetworkEvent::Message { plane, peer, bytes } => {
+                    let Some(places) = places.get(&peer) else {
+                        continue; // The transport lets nobody else in.
+                    };
+                    match plane {
+                        Plane::Consensus => self.consensus(peer, &bytes, &places.messages),
+                        Plane::Data => self.data(peer, &bytes, &places.batches),
+                    }
+                }
                 NetworkEvent::Request { peer, body, reply } => {
                     self.answers.answer(peer, body, reply);
                 }
@@ -62,16 +92,24 @@ impl Inbound {
         if plane == Plane::Consensus
             && let Some(index) = self.peers.index(&peer)
         {
-            self.tell(DriverInput::Step(Input::PeerConnected(index)));
+            self.tell(DriverInput::Step(Box::new(Input::PeerConnected(index))));
         }
     }
 
-    fn consensus(&self, peer: PeerId, bytes: &Bytes) {
+    fn consensus(&self, peer: PeerId, bytes: &Bytes, places: &Arc<Semaphore>) {
         let Some(from) = self.peers.index(&peer) else {
             return; // The transport lets validators only onto this plane; the set may just have changed.
         };
+        let Ok(place) = Arc::clone(places).try_acquire_owned() else {
+            self.metrics.messages.with_label_values(&["flood"]).inc();
+            return;
+        };
         match Message::decode(bytes) {
-            Ok(message) => self.tell(DriverInput::Received { from, message }),
+            Ok(message) => self.tell(DriverInput::Received {
+                from,
+                message,
+                place,
+            }),
             Err(error) => {
                 self.metrics.messages.with_label_values(&["malformed"]).inc();
                 tracing::warn!(%peer, %error, "malformed consensus message");
@@ -79,9 +117,9 @@ impl Inbound {
         }
     }
 
-    fn data(&self, peer: PeerId, bytes: &Bytes) {
+    fn data(&self, peer: PeerId, bytes: &Bytes, places: &Arc<Semaphore>) {
         match DataMessage::decode(bytes) {
-            Ok(DataMessage::Transactions(batch)) => self.intake.take_batch(batch),
+            Ok(DataMessage::Transactions(batch)) => self.intake.take_batch(batch, places),
             Err(error) => {
                 self.metrics.messages.with_label_values(&["malformed"]).inc();
                 tracing::warn!(%peer, %error, "malformed data message");

@@ -20,9 +20,6 @@ use tokio::sync::Semaphore;
 
 /// How far a nonce may be ahead of the sender's next one.
 const NONCE_WINDOW: u64 = 4_096;
-/// Batches from the network that may wait for the pool; what comes beyond is dropped and, if a
-/// block needs it, fetched.
-const QUEUED_BATCHES: usize = 256;
 
 /// A transaction was not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -74,17 +71,9 @@ pub struct Intake {
     pub pool: Arc<rayon::ThreadPool>,
     /// Measurements.
     pub metrics: Arc<Metrics>,
-    /// Free places for batches.
-    pub places: Arc<Semaphore>,
 }
 
 impl Intake {
-    /// Places for batches from the network.
-    #[must_use]
-    pub fn places() -> Arc<Semaphore> {
-        Arc::new(Semaphore::new(QUEUED_BATCHES))
-    }
-
     /// Takes one transaction in; its name. Sending the same bytes again gives the same answer.
     ///
     /// # Errors
@@ -127,7 +116,16 @@ impl Intake {
             &self.params,
         )?);
         timer.observe_duration();
-        self.mempool.insert(Arc::clone(&transaction))?;
+        let sender = transaction.signed().transaction.sender;
+        let expected = query::nonce(&state, sender).map_err(AdmissionError::from)?;
+        self.mempool.insert(Arc::clone(&transaction), expected)?;
+        let now = self.finality.height();
+        if now != height {
+            // A block became final in between; it may have raised what is expected.
+            let state = StateAt::new(self.store.tree(), now);
+            let expected = query::nonce(&state, sender).map_err(AdmissionError::from)?;
+            self.mempool.settle(&[(sender, expected)], now);
+        }
         Ok(transaction)
     }
 
@@ -137,9 +135,10 @@ impl Intake {
         let _stopping = self.driver.send(DriverInput::TransactionsArrived);
     }
 
-    /// Takes a batch from the network in, on the pool. Never waits: without a free place it is dropped.
-    pub fn take_batch(self: &Arc<Self>, batch: Vec<Vec<u8>>) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+    /// Takes a batch from the network in, on the pool. Never waits: when its sender has no free place
+    /// the batch is dropped.
+    pub fn take_batch(self: &Arc<Self>, batch: Vec<Vec<u8>>, places: &Arc<Semaphore>) {
+        let Ok(place) = Arc::clone(places).try_acquire_owned() else {
             self.metrics
                 .intake
                 .with_label_values(&[Source::Network.as_str(), "dropped"])

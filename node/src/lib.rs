@@ -46,6 +46,7 @@ pub mod intake;
 pub mod mempool;
 pub mod metrics;
 pub mod node;
+pub mod payloads;
 pub mod peers;
 pub mod serve;
 pub mod speculation;

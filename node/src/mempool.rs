@@ -97,9 +97,25 @@ struct Inner {
     by_signed_hash: HashMap<Digest, Entry>,
     signed_hash_of: HashMap<Digest, Digest>,
     by_arrival: BTreeMap<u64, Digest>,
-    by_account: HashMap<AccountId, BTreeMap<u64, Digest>>,
+    by_account: HashMap<AccountId, Waiting>,
+    /// Accounts whose next transaction is here.
+    ready: usize,
     next_arrival: u64,
     bytes: usize,
+}
+
+/// The transactions of one account.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// The nonce that the final state expects next.
+    expected: u64,
+    by_nonce: BTreeMap<u64, Digest>,
+}
+
+impl Waiting {
+    fn is_ready(&self) -> bool {
+        self.by_nonce.contains_key(&self.expected)
+    }
 }
 
 /// See the [module](self). Shared between the API, the network and the executor.
@@ -124,11 +140,16 @@ impl Mempool {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a transaction in. `Ok(false)`: these very bytes were here already.
+    /// Takes a transaction in; `expected` is the nonce that the final state expects of its sender.
+    /// `Ok(false)`: these very bytes were here already.
     ///
     /// # Errors
     /// [`MempoolError`], with the limit or the transaction that stands in the way.
-    pub fn insert(&self, transaction: PooledTransaction) -> Result<bool, MempoolError> {
+    pub fn insert(
+        &self,
+        transaction: PooledTransaction,
+        expected: u64,
+    ) -> Result<bool, MempoolError> {
         let mut inner = self.lock();
         if inner
             .by_signed_hash
@@ -146,7 +167,7 @@ impl Mempool {
         }
         let (account, nonce) = sender_and_nonce(&transaction);
         if let Some(waiting) = inner.by_account.get(&account) {
-            if let Some(signed_hash) = waiting.get(&nonce) {
+            if let Some(signed_hash) = waiting.by_nonce.get(&nonce) {
                 let waiting = inner
                     .by_signed_hash
                     .get(signed_hash)
@@ -157,26 +178,16 @@ impl Mempool {
                     waiting,
                 });
             }
-            if waiting.len() >= self.limits.per_account {
+            let waiting = waiting.by_nonce.len();
+            if waiting >= self.limits.per_account {
                 return Err(MempoolError::AccountFull {
                     account,
-                    waiting: waiting.len(),
+                    waiting,
                 });
             }
         }
-        inner.insert(transaction);
+        inner.insert(transaction, expected);
         Ok(true)
-    }
-
-    /// Takes in what a proposed block contains, whatever the limits: the block's own limits bound it.
-    pub fn insert_for_block(&self, transaction: PooledTransaction) {
-        let mut inner = self.lock();
-        if !inner
-            .by_signed_hash
-            .contains_key(&transaction.signed_hash())
-        {
-            inner.insert(transaction);
-        }
     }
 
     /// The transaction of these bytes.
@@ -212,11 +223,18 @@ impl Mempool {
         self.len() == 0
     }
 
+    /// Whether any transaction here could be executed next: one whose sender's earlier ones are
+    /// final, or here too. Transactions that wait for a nonce nobody sent are no work.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.lock().ready > 0
+    }
+
     /// The nonce after the account's last waiting transaction, when it has any.
     #[must_use]
     pub fn next_nonce(&self, account: &AccountId) -> Option<u64> {
         let inner = self.lock();
-        let (last, _) = inner.by_account.get(account)?.last_key_value()?;
+        let (last, _) = inner.by_account.get(account)?.by_nonce.last_key_value()?;
         last.checked_add(1)
     }
 
@@ -269,7 +287,7 @@ impl Mempool {
             if entry.nonce() == nonce {
                 let waiting = inner.by_account.get(&account);
                 while let Some(entry) = waiting
-                    .and_then(|waiting| waiting.get(&nonce))
+                    .and_then(|waiting| waiting.by_nonce.get(&nonce))
                     .and_then(|hash| inner.by_signed_hash.get(hash))
                     .filter(|next| next.arrival <= entry.arrival)
                 {
@@ -291,13 +309,19 @@ impl Mempool {
     pub fn settle(&self, next_nonces: &[(AccountId, u64)], height: u64) {
         let mut inner = self.lock();
         for (account, next) in next_nonces {
-            let Some(waiting) = inner.by_account.get(account) else {
-                continue;
-            };
-            let gone: Vec<Digest> = waiting.range(..next).map(|(_, hash)| *hash).collect();
+            let gone: Vec<Digest> = inner
+                .by_account
+                .get(account)
+                .into_iter()
+                .flat_map(|waiting| waiting.by_nonce.range(..next))
+                .map(|(_, hash)| *hash)
+                .collect();
             for hash in gone {
                 inner.remove(&hash);
             }
+            inner.change(*account, |waiting| {
+                waiting.expected = waiting.expected.max(*next);
+            });
         }
         let expired: Vec<Digest> = inner
             .by_signed_hash
@@ -312,7 +336,19 @@ impl Mempool {
 }
 
 impl Inner {
-    fn insert(&mut self, transaction: PooledTransaction) {
+    /// Changes one account's waiting transactions and keeps the count of ready accounts.
+    fn change(&mut self, account: AccountId, change: impl FnOnce(&mut Waiting)) {
+        let waiting = self.by_account.entry(account).or_default();
+        let was_ready = waiting.is_ready();
+        change(waiting);
+        let is_ready = waiting.is_ready();
+        if waiting.by_nonce.is_empty() {
+            self.by_account.remove(&account);
+        }
+        self.ready = self.ready + usize::from(is_ready) - usize::from(was_ready);
+    }
+
+    fn insert(&mut self, transaction: PooledTransaction, expected: u64) {
         let signed_hash = transaction.signed_hash();
         let (account, nonce) = sender_and_nonce(&transaction);
         let arrival = self.next_arrival;
@@ -321,11 +357,10 @@ impl Inner {
         self.signed_hash_of
             .insert(transaction.tx_hash(), signed_hash);
         self.by_arrival.insert(arrival, signed_hash);
-        self.by_account
-            .entry(account)
-            .or_default()
-            .entry(nonce)
-            .or_insert(signed_hash);
+        self.change(account, |waiting| {
+            waiting.expected = waiting.expected.max(expected);
+            waiting.by_nonce.insert(nonce, signed_hash);
+        });
         self.by_signed_hash.insert(
             signed_hash,
             Entry {
@@ -344,14 +379,9 @@ impl Inner {
         if self.signed_hash_of.get(&entry.transaction.tx_hash()) == Some(signed_hash) {
             self.signed_hash_of.remove(&entry.transaction.tx_hash());
         }
-        let account = entry.sender();
-        if let Some(waiting) = self.by_account.get_mut(&account) {
-            if waiting.get(&entry.nonce()) == Some(signed_hash) {
-                waiting.remove(&entry.nonce());
-            }
-            if waiting.is_empty() {
-                self.by_account.remove(&account);
-            }
-        }
+        let nonce = entry.nonce();
+        self.change(entry.sender(), |waiting| {
+            waiting.by_nonce.remove(&nonce);
+        });
     }
 }

@@ -12,6 +12,7 @@ use crate::inbound::Inbound;
 use crate::intake::Intake;
 use crate::mempool::Mempool;
 use crate::metrics::Metrics;
+use crate::payloads::Payloads;
 use crate::peers::Peers;
 use crate::serve::Answers;
 use crate::speculation::Speculation;
@@ -171,13 +172,9 @@ impl Node {
         let store = open_store(&config, &genesis, chain_id)?;
         let blobs = Arc::new(DiskStore::open(config.data_dir.join("blobs"))?);
         let metrics = Arc::new(Metrics::new()?);
-        let pool = Arc::new(
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(config.verify_threads)
-                .thread_name(|index| format!("verify-{index}"))
-                .build()
-                .map_err(|error| NodeError::Thread(error.to_string()))?,
-        );
+        // Votes do not queue behind transactions.
+        let pool = worker_pool("transactions", config.verify_threads)?;
+        let consensus_pool = worker_pool("votes", config.verify_threads)?;
         let params = genesis.state.params.clone();
         let peers = Arc::new(Peers::new(
             &validators,
@@ -206,6 +203,9 @@ impl Node {
         let (work, work_queue) = channel();
         let (executor, waiting) = ExecutorHandle::new(work);
         let (fetch, fetch_queue) = Fetch::new();
+        let payloads = Arc::new(Payloads::new(
+            usize::try_from(params.max_block_bytes).unwrap_or(usize::MAX),
+        ));
         let (sync, sync_hints) = SyncHandle::new(Arc::clone(&peers));
         let (shutdown, stopping) = watch::channel(false);
         let (alarm, failed) = watch::channel(false);
@@ -220,6 +220,7 @@ impl Node {
                 speculation: Arc::clone(&speculation),
                 mempool: Arc::clone(&mempool),
                 fetch: fetch.clone(),
+                payloads: Arc::clone(&payloads),
                 driver: driver_inputs.clone(),
                 pool: Arc::clone(&pool),
                 metrics: Arc::clone(&metrics),
@@ -235,12 +236,10 @@ impl Node {
             network: network.clone(),
             peers: Arc::clone(&peers),
             mempool: Arc::clone(&mempool),
-            store: store.clone(),
-            finality: Arc::clone(&finality),
-            params: params.clone(),
-            pool: Arc::clone(&pool),
+            payloads,
             executor: executor.clone(),
             driver: driver_inputs.clone(),
+            next: Arc::default(),
         }));
         tokio::spawn(
             Sync {
@@ -266,7 +265,6 @@ impl Node {
             driver: driver_inputs.clone(),
             pool: Arc::clone(&pool),
             metrics: Arc::clone(&metrics),
-            places: Intake::places(),
         });
         tokio::spawn(
             Inbound {
@@ -312,7 +310,7 @@ impl Node {
                 finality: Arc::clone(&finality),
                 position: Arc::clone(&position),
                 metrics: Arc::clone(&metrics),
-                pool,
+                pool: consensus_pool,
                 inputs: driver_inputs.clone(),
             })?;
             spawn("consensus", move || {
@@ -404,6 +402,15 @@ impl Node {
         executor.map_err(|_| NodeError::Panicked("executor"))??;
         Ok(())
     }
+}
+
+fn worker_pool(name: &'static str, threads: usize) -> Result<Arc<rayon::ThreadPool>, NodeError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(move |index| format!("{name}-{index}"))
+        .build()
+        .map(Arc::new)
+        .map_err(|error| NodeError::Thread(error.to_string()))
 }
 
 fn spawn<T: Send + 'static>(
@@ -534,6 +541,7 @@ fn network_limits() -> Limits {
         ..Limits::default()
     };
     limits.consensus.message_bytes = cairn_consensus::Message::MAX_LEN;
+    limits.consensus.messages_per_second = 4_000;
     limits
 }
 

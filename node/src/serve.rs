@@ -3,7 +3,8 @@
 use crate::mempool::Mempool;
 use crate::speculation::Speculation;
 use crate::wire::{
-    BlockBody, DataRequest, DataResponse, FULL_ANSWER_BYTES, MAX_BLOCKS, MAX_REQUESTED_TRANSACTIONS,
+    BlockBody, DataRequest, DataResponse, FULL_ANSWER_BYTES, MAX_BLOCKS, MAX_DATA_BYTES,
+    MAX_REQUESTED_TRANSACTIONS,
 };
 use bytes::Bytes;
 use cairn_consensus::{Block, BlockId, Height};
@@ -139,6 +140,9 @@ impl Answers {
                 block,
                 transactions,
             });
+            if bytes > MAX_DATA_BYTES - FULL_ANSWER_BYTES {
+                break; // No certificate is near enough; what has one goes out.
+            }
             if let Some(found) = self.store.certificate(Height(height))? {
                 certificate = Some(found);
                 certified = blocks.len();

@@ -10,15 +10,19 @@ use crate::peers::Peers;
 use crate::wire::{BlockBody, DataRequest, DataResponse, MAX_BLOCKS};
 use bytes::Bytes;
 use cairn_consensus::{FinalityCert, Header, ValidatorIndex, ValidatorSet, payload_root};
-use cairn_crypto::Digest;
+use cairn_crypto::{Digest, domain, hash_encoded};
 use cairn_p2p::{Network, PeerId};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// How long executing and committing one range may take before another node is asked.
-const RANGE_TIME: Duration = Duration::from_secs(60);
+/// How long committing an executed range may take before another node is asked.
+const COMMIT_TIME: Duration = Duration::from_secs(10);
+/// How long a node may take to answer.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// Blocks behind from which on the node takes no transactions until it has caught up.
+const FAR_BEHIND: u64 = 16;
 
 #[derive(Clone, Copy, Debug)]
 struct Hint {
@@ -101,6 +105,14 @@ pub enum RangeError {
         /// What it names.
         got: Digest,
     },
+    /// The transactions are not those of the payload.
+    #[error("block {height} lists {expected} transactions; those that came with it are others")]
+    Transactions {
+        /// Height of the block.
+        height: u64,
+        /// Entries of its payload.
+        expected: usize,
+    },
     /// A payload is not the one that the header commits to.
     #[error("block {height} has payload root {expected}, its transactions give {got}")]
     Payload {
@@ -143,13 +155,12 @@ impl Sync {
             if hint.height <= self.finality.height() {
                 continue;
             }
-            hints.active.store(true, Ordering::Release);
-            self.catch_up(hint).await;
+            self.catch_up(hint, &hints.active).await;
             hints.active.store(false, Ordering::Release);
         }
     }
 
-    async fn catch_up(&self, hint: Hint) {
+    async fn catch_up(&self, hint: Hint, active: &AtomicBool) {
         let mut candidates: Vec<PeerId> = hint.from.into_iter().collect();
         candidates.extend(self.peers.others().filter(|peer| Some(*peer) != hint.from));
         let mut candidates = candidates.into_iter();
@@ -159,7 +170,7 @@ impl Sync {
         tracing::info!(from = self.finality.height(), to = hint.height, %peer, "catching up");
         while self.finality.height() < hint.height {
             let before = self.finality.height();
-            match self.range(peer).await {
+            match self.range(peer, active).await {
                 Ok(true) if self.finality.height() > before => continue,
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%peer, %error, "unusable block range"),
@@ -173,20 +184,23 @@ impl Sync {
     }
 
     /// Fetches, checks and hands over one range; whether the tip moved in time.
-    async fn range(&self, peer: PeerId) -> Result<bool, RangeError> {
+    async fn range(&self, peer: PeerId, active: &AtomicBool) -> Result<bool, RangeError> {
         let tip = self.finality.tip();
         let request = DataRequest::FinalBlocks {
             from: tip.height.next().0,
             max: MAX_BLOCKS,
         };
-        let answer = match self
+        let asked = self
             .network
-            .request(peer, Bytes::from(request.encode()))
-            .await
-        {
-            Ok(answer) => DataResponse::decode(&answer),
-            Err(error) => {
+            .request(peer, Bytes::from(request.encode()));
+        let answer = match tokio::time::timeout(ANSWER_TIME, asked).await {
+            Ok(Ok(answer)) => DataResponse::decode(&answer),
+            Ok(Err(error)) => {
                 tracing::debug!(%peer, %error, "no answer");
+                return Ok(false);
+            }
+            Err(_) => {
+                tracing::debug!(%peer, "no answer in time");
                 return Ok(false);
             }
         };
@@ -213,10 +227,18 @@ impl Sync {
             Err(_) => return Ok(false),
         };
         let height = cert.height.0;
+        // Only a certificate shows that this node is behind; what a peer says of its height does not.
+        if height > self.finality.height() + FAR_BEHIND {
+            active.store(true, Ordering::Release);
+        }
         let mut tip = self.finality.subscribe();
-        self.executor.give(Work::Sync { blocks, cert });
+        let (done, usable) = tokio::sync::oneshot::channel();
+        self.executor.give(Work::Sync { blocks, cert, done });
+        if !usable.await.unwrap_or(false) {
+            return Ok(false);
+        }
         let arrived = tip.wait_for(|tip| tip.height.0 >= height);
-        Ok(tokio::time::timeout(RANGE_TIME, arrived).await.is_ok())
+        Ok(tokio::time::timeout(COMMIT_TIME, arrived).await.is_ok())
     }
 }
 
@@ -245,6 +267,16 @@ fn check_range(
                 height: header.height.0,
                 expected: header.payload_root,
                 got,
+            });
+        }
+        let named = body
+            .transactions
+            .iter()
+            .map(|transaction| hash_encoded(domain::SIGNED_TX, transaction));
+        if !named.eq(body.block.payload.iter().copied()) {
+            return Err(RangeError::Transactions {
+                height: header.height.0,
+                expected: body.block.payload.len(),
             });
         }
         parent = body.block.id();

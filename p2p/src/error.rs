@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use cairn_crypto::Digest;
+use cairn_tls::TlsError;
 use libp2p::PeerId;
 
 use crate::config::Plane;
@@ -10,9 +11,9 @@ use crate::config::Plane;
 /// Why the network could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum NetworkError {
-    /// The transport key could not be used for TLS.
-    #[error("the transport key cannot be used: {0}; create a new node key")]
-    Identity(String),
+    /// The TLS configuration could not be made.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A listen address could not be taken.
     #[error(
         "cannot listen on {address} for the {plane} plane: {reason}; is another node running there?"
@@ -37,116 +38,6 @@ pub enum NetworkError {
         /// The hard limit.
         hard: Duration,
     },
-}
-
-/// Why our verifier turned a peer's key away, before any signature was checked.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PeerRejected {
-    /// Not the DER encoding of an ML-DSA-87 key.
-    #[error("the peer's key information ({len} bytes) is not an ML-DSA-87 raw public key")]
-    NotMlDsa87 {
-        /// Its length.
-        len: usize,
-    },
-    /// An ML-DSA-87 key that is not listed.
-    #[error(
-        "peer {0} is not in the list of peers; add it to the configuration if it belongs there"
-    )]
-    NotListed(PeerId),
-    /// TLS 1.2, or a certificate chain.
-    #[error("the peer sent more than a raw public key under TLS 1.3")]
-    NotRawKey,
-}
-
-/// Why a handshake failed.
-#[derive(Debug, thiserror::Error)]
-pub enum HandshakeError {
-    /// The peer's key was turned away.
-    #[error(transparent)]
-    Rejected(#[from] PeerRejected),
-    /// The peer presented a listed key and could not sign with it.
-    #[error("the peer does not hold the key that it presented: its signature is wrong")]
-    BadSignature,
-    /// The peer offers no ML-KEM-1024.
-    #[error("the peer offers no ML-KEM-1024 key exchange, and no other is accepted")]
-    NoCommonKeyExchange,
-    /// The peer did not agree to this chain and plane.
-    #[error(
-        "the peer did not agree to {expected}: it is of another chain, plane or protocol version"
-    )]
-    Alpn {
-        /// The protocol that we insist on.
-        expected: String,
-    },
-    /// What was negotiated is not what we configured; cannot happen unless rustls changes.
-    #[error("the handshake settled on {got} where only {expected} is accepted")]
-    Parameters {
-        /// What is accepted.
-        expected: &'static str,
-        /// What was negotiated.
-        got: String,
-    },
-    /// The peer presented no key.
-    #[error("the peer presented no key")]
-    NoKey,
-    /// Any other violation of TLS.
-    #[error("TLS: {0}")]
-    Tls(rustls::Error),
-    /// The connection broke.
-    #[error("connection: {0}")]
-    Io(#[source] io::Error),
-}
-
-impl HandshakeError {
-    /// A short name for metrics.
-    pub fn label(&self) -> &'static str {
-        match self {
-            Self::Rejected(PeerRejected::NotMlDsa87 { .. } | PeerRejected::NotRawKey) => {
-                "not_ml_dsa_87"
-            }
-            Self::Rejected(PeerRejected::NotListed(_)) => "not_listed",
-            Self::BadSignature => "bad_signature",
-            Self::NoCommonKeyExchange => "no_common_key_exchange",
-            Self::Alpn { .. } => "alpn",
-            Self::Parameters { .. } => "parameters",
-            Self::NoKey => "no_key",
-            Self::Tls(_) => "tls",
-            Self::Io(_) => "io",
-        }
-    }
-}
-
-impl From<io::Error> for HandshakeError {
-    fn from(error: io::Error) -> Self {
-        let tls = error
-            .get_ref()
-            .and_then(|e| e.downcast_ref::<rustls::Error>())
-            .cloned();
-        tls.map_or(Self::Io(error), Self::from)
-    }
-}
-
-impl From<rustls::Error> for HandshakeError {
-    fn from(error: rustls::Error) -> Self {
-        use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible};
-        match &error {
-            Error::Other(other) => match other.0.downcast_ref::<PeerRejected>() {
-                Some(rejected) => Self::Rejected(rejected.clone()),
-                None => Self::Tls(error),
-            },
-            Error::NoCertificatesPresented => Self::NoKey,
-            Error::InvalidCertificate(CertificateError::BadSignature) => Self::BadSignature,
-            Error::PeerIncompatible(
-                PeerIncompatible::NoKxGroupsInCommon
-                | PeerIncompatible::NamedGroupsExtensionRequired,
-            ) => Self::NoCommonKeyExchange,
-            Error::NoApplicationProtocol
-            | Error::AlertReceived(AlertDescription::NoApplicationProtocol) => Self::Alpn {
-                expected: "this chain and plane".into(),
-            },
-            _ => Self::Tls(error),
-        }
-    }
 }
 
 /// Why a hello was not accepted.

@@ -37,9 +37,9 @@
 //! | `config` | [`NetworkConfig`], [`Limits`], [`RekeySchedule`]: every setting and every bound |
 //! | `event` | [`NetworkEvent`]: what the node is told |
 //! | `error` | everything that can go wrong |
-//! | `identity` | [`peer_id`], and the one DER form of a key |
+//! | `identity` | [`peer_id`] |
 //! | `allow` | [`AllowList`]: who may connect |
-//! | `verifier`, `tls` | [`PqTls`]: the handshake `/cairn/pq-tls/1` |
+//! | `upgrade` | [`PqTls`]: the handshake `/cairn/pq-tls/1`, with the TLS of `cairn-tls` |
 //! | `swarm` | TCP, TLS and yamux put together |
 //! | `admission` | limits on connections |
 //! | `link` | the two streams of a connection |
@@ -75,12 +75,12 @@ mod requests;
 mod session;
 mod shared;
 mod swarm;
-mod tls;
-mod verifier;
+mod upgrade;
 
 pub use allow::AllowList;
+pub use cairn_tls::{HandshakeError, PeerRefused, TlsError};
 pub use config::{Limits, NetworkConfig, PeerConfig, Plane, PlaneLimits, RekeySchedule};
-pub use error::{FrameError, HandshakeError, HelloError, NetworkError, PeerRejected, RequestError};
+pub use error::{FrameError, HelloError, NetworkError, RequestError};
 pub use event::NetworkEvent;
 pub use hello::{Hello, PROTOCOL_VERSION};
 pub use identity::peer_id;
@@ -88,4 +88,4 @@ pub use libp2p::PeerId;
 pub use network::Network;
 pub use requests::Responder;
 pub use shared::{PeerStatus, SessionStatus};
-pub use tls::{Negotiated, PROTOCOL, PqTls, alpn};
+pub use upgrade::{PROTOCOL, PqTls, SecureStream, alpn};

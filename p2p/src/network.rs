@@ -23,7 +23,7 @@ use crate::{
     plane::{Command, Driver},
     shared::{PeerStatus, Shared},
     swarm,
-    tls::PqTls,
+    upgrade::PqTls,
 };
 
 /// Both planes of one node. Clones are handles to the same network; it ends when all are dropped, or at
@@ -40,7 +40,7 @@ impl Network {
     /// that does not take them is sent no more, and holds nobody else up.
     ///
     /// # Errors
-    /// [`NetworkError`]: a key that cannot be used, an address that cannot be listened on, or a
+    /// [`NetworkError`]: a TLS configuration that cannot be made, an address that cannot be listened on, or a
     /// rekey schedule that is out of order.
     pub async fn start(
         config: NetworkConfig,

@@ -34,8 +34,9 @@ use crate::{
     rate::TokenBucket,
 };
 
-/// How long an acknowledgement may wait for more messages to share it.
-const ACK_DELAY: Duration = Duration::from_millis(500);
+/// How long an acknowledgement may wait for more messages to share it. All that waiting costs is that the sender keeps
+/// its messages for longer, and sends them once more should the connection be replaced meanwhile.
+const ACK_DELAY: Duration = Duration::from_secs(2);
 /// An acknowledgement goes out at once for this many messages, or bytes.
 const ACK_MESSAGES: u64 = 64;
 const ACK_BYTES: u64 = 1 << 20;

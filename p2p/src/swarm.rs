@@ -11,7 +11,7 @@ use libp2p::{
 };
 
 use crate::{
-    admission::Admission, config::Plane, link::Link, requests, shared::Shared, tls::PqTls,
+    admission::Admission, config::Plane, link::Link, requests, shared::Shared, upgrade::PqTls,
 };
 
 #[derive(NetworkBehaviour)]

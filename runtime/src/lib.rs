@@ -117,7 +117,7 @@ pub use name::{
 pub use operation::{Confidentiality, Operation, Parent, Relation};
 pub use params::ChainParams;
 pub use record::{
-    Account, AccountKey, Grant, Model, Namespace, RoleEntry, ValidatorRecord, Version,
+    Account, AccountKey, Grant, HashHolders, Model, Namespace, RoleEntry, ValidatorRecord, Version,
 };
 pub use role::{Role, Scope};
 pub use state::{StateError, StateReader};

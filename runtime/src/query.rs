@@ -4,8 +4,8 @@
 
 use crate::state::{expect, read};
 use crate::{
-    Account, AccountId, AccountKey, ChainParams, Grant, Model, ModelEvent, ModelName, Namespace,
-    RoleEntry, StateError, StateKey, StateReader, ValidatorRecord, Version, VersionId,
+    Account, AccountId, AccountKey, ChainParams, Grant, HashHolders, Model, ModelEvent, ModelName,
+    Namespace, RoleEntry, StateError, StateKey, StateReader, ValidatorRecord, Version, VersionId,
 };
 use cairn_crypto::Digest;
 
@@ -252,10 +252,13 @@ pub fn resolve(
     state: &(impl StateReader + ?Sized),
     model_hash: &Digest,
 ) -> Result<Vec<VersionId>, StateError> {
-    let count = read(state, &StateKey::ModelHashCount(*model_hash))?.unwrap_or(0);
-    page(0, RESOLVE_LIMIT, count, |ordinal| {
+    let Some(HashHolders { first, count }) = hash_holders(state, model_hash)? else {
+        return Ok(Vec::new());
+    };
+    let later = page(1, RESOLVE_LIMIT - 1, count, |ordinal| {
         expect(state, &StateKey::ModelHashAt(*model_hash, ordinal))
-    })
+    })?;
+    Ok([first].into_iter().chain(later).collect())
 }
 
 /// The version that holds this `model_hash` in a namespace.
@@ -267,10 +270,25 @@ pub fn resolve_in(
     namespace_name: &str,
     model_hash: &Digest,
 ) -> Result<Option<VersionId>, StateError> {
-    read(
-        state,
-        &StateKey::ModelHash(namespace_name.to_owned(), *model_hash),
-    )
+    match hash_holders(state, model_hash)? {
+        Some(holders) if holders.first.model.namespace == namespace_name => Ok(Some(holders.first)),
+        Some(holders) if holders.count > 1 => read(
+            state,
+            &StateKey::ModelHash(namespace_name.to_owned(), *model_hash),
+        ),
+        _ => Ok(None),
+    }
+}
+
+/// The first holder of a `model_hash`, and how many there are.
+///
+/// # Errors
+/// [`StateError`].
+pub fn hash_holders(
+    state: &(impl StateReader + ?Sized),
+    model_hash: &Digest,
+) -> Result<Option<HashHolders>, StateError> {
+    read(state, &StateKey::ModelHashHolders(*model_hash))
 }
 
 /// The validators, in the order of the validator set.

@@ -113,6 +113,15 @@ pub struct Version {
     pub tx_hash: Digest,
 }
 
+/// The versions that hold a `model_hash`, at most one a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
+pub struct HashHolders {
+    /// The earliest.
+    pub first: VersionId,
+    /// Number of them.
+    pub count: u64,
+}
+
 /// A version's data key for one reader.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Grant {

@@ -90,7 +90,7 @@ impl std::fmt::Display for Role {
 
 impl Scope {
     /// This scope and the wider ones, narrowest first: a role in any of them holds here.
-    pub fn widening(&self) -> impl Iterator<Item = Self> + '_ {
+    pub fn widening(&self) -> impl DoubleEndedIterator<Item = Self> + '_ {
         let namespace = match self {
             Self::Model(model) => Some(Self::Namespace(model.namespace.clone())),
             Self::Chain | Self::Namespace(_) => None,

@@ -99,7 +99,9 @@ impl Overlay {
     }
 
     fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
-        self.keys.remove(&key);
+        if StateKey::is_account_key(&key) {
+            self.keys.remove(&key);
+        }
         let record = Record {
             value: Some(value),
             written: true,

@@ -49,11 +49,14 @@ pub enum StateKey {
     Version(VersionId),
     /// SemVer of a version (`String`), by order of publication, `0..Model::versions`.
     VersionAt(ModelName, u64),
-    /// [`VersionId`] that holds this `model_hash` in this namespace.
+    /// [`VersionId`] that holds this `model_hash` in this namespace, unless it is the first holder
+    /// chain-wide.
     ModelHash(String, Digest),
-    /// Number of namespaces that hold this `model_hash` (`u64`).
-    ModelHashCount(Digest),
-    /// [`VersionId`] that holds this `model_hash` chain-wide, earliest first.
+    /// [`HashHolders`](crate::HashHolders): who holds this `model_hash` first, and how many do. All that
+    /// there is about a hash that a single namespace holds, as nearly every hash is.
+    ModelHashHolders(Digest),
+    /// [`VersionId`] of a holder of this `model_hash` chain-wide, earliest first, from ordinal 1 on; the
+    /// first stands in the holders' record.
     ModelHashAt(Digest, u64),
     /// [`Grant`](crate::Grant) of a version to a reader.
     Grant(VersionId, AccountId),
@@ -90,9 +93,32 @@ impl StateKey {
         codec::decode(bytes, MAX_STATE_KEY_BYTES)
     }
 
+    /// Whether these are the bytes of a [`StateKey::AccountKey`].
+    pub(crate) fn is_account_key(encoded: &[u8]) -> bool {
+        /// Its place in the order above.
+        const ACCOUNT_KEY: u8 = 2;
+        encoded.first() == Some(&ACCOUNT_KEY)
+    }
+
     /// The place in the tree: SHA-256 of [`encode`](Self::encode).
     #[must_use]
     pub fn hash(&self) -> Digest {
         Digest::of(&self.encode())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn account_keys_and_nothing_else_are_taken_for_account_keys() {
+        let account = AccountId(Digest::ZERO);
+        assert!(StateKey::is_account_key(
+            &StateKey::AccountKey(account, 0).encode()
+        ));
+        for other in [StateKey::Account(account), StateKey::Nonce(account)] {
+            assert!(!StateKey::is_account_key(&other.encode()));
+        }
     }
 }

@@ -333,7 +333,7 @@ fn every_state_key_has_its_encoding() {
         StateKey::Version(id.clone()),
         StateKey::VersionAt(model.clone(), 7),
         StateKey::ModelHash("acme".into(), digest(8)),
-        StateKey::ModelHashCount(digest(8)),
+        StateKey::ModelHashHolders(digest(8)),
         StateKey::ModelHashAt(digest(8), 9),
         StateKey::Grant(id.clone(), account(1)),
         StateKey::GrantCount(id.clone()),
@@ -419,6 +419,13 @@ fn every_record_has_its_encoding() {
             },
             published_at: 8,
             tx_hash: digest(9),
+        },
+    );
+    check_value(
+        "record_hash_holders",
+        &HashHolders {
+            first: id.clone(),
+            count: 2,
         },
     );
     check_value(

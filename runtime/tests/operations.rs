@@ -220,6 +220,35 @@ fn a_hash_is_unique_in_its_namespace_and_listed_across_namespaces_earliest_first
             holder: version("acme/bert@1.0.0")
         }
     );
+    chain.must(
+        &admin,
+        vec![
+            create("mid"),
+            register("mid/third"),
+            publish("mid/third@1.0.0", "w"),
+        ],
+    );
+    // Neither the second holder's namespace nor the third's takes the hash again, nor is any lost.
+    for (taken, holder) in [
+        ("aaa/copy", "aaa/copy@1.0.0"),
+        ("mid/third", "mid/third@1.0.0"),
+    ] {
+        assert_eq!(
+            chain.failure(&admin, vec![publish(&format!("{taken}@2.0.0"), "w")]),
+            TransactionError::ModelHashTaken {
+                model_hash: hash,
+                holder: version(holder)
+            }
+        );
+    }
+    let state = chain.state();
+    let holders = ["acme/bert@1.0.0", "aaa/copy@1.0.0", "mid/third@1.0.0"].map(version);
+    assert_eq!(query::resolve(&state, &hash).unwrap(), holders);
+    for holder in holders {
+        let found = query::resolve_in(&state, &holder.model.namespace, &hash).unwrap();
+        assert_eq!(found, Some(holder));
+    }
+    assert_eq!(query::resolve_in(&state, "else", &hash).unwrap(), None);
 }
 
 #[test]

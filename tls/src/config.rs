@@ -53,7 +53,8 @@ pub fn server_config(
 ) -> Result<Arc<ServerConfig>, TlsError> {
     let provider = provider();
     let algorithms = provider.signature_verification_algorithms;
-    let builder = ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13])?;
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13])?;
     let builder = match client_policy {
         Some(policy) => builder.with_client_cert_verifier(Verifier::new(policy, algorithms)),
         None => builder.with_no_client_auth(),

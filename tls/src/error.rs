@@ -1,6 +1,7 @@
 //! What can go wrong, before, in and after a handshake.
 
 use cairn_crypto::{Digest, PublicKey};
+use rustls::{AlertDescription, CertificateError, PeerIncompatible};
 use std::{error::Error, io, sync::Arc};
 use thiserror::Error;
 
@@ -71,7 +72,9 @@ pub enum PeerRefused {
 
 impl PeerRefused {
     pub(crate) fn not_allowed(key: &PublicKey) -> Self {
-        Self::NotAllowed { fingerprint: key.fingerprint() }
+        Self::NotAllowed {
+            fingerprint: key.fingerprint(),
+        }
     }
 }
 
@@ -92,5 +95,76 @@ pub fn refusal(error: &io::Error) -> Option<PeerRefused> {
             cause.downcast_ref::<PeerRefused>().copied()
         }
         _ => None,
+    }
+}
+
+/// Why a handshake came to nothing, in the words of this crate's one way to do everything.
+#[derive(Debug, Error)]
+pub enum HandshakeError {
+    /// The wrong peer, the wrong application protocol, or the wrong parameters.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The peer showed a key that may connect and could not sign with it.
+    #[error("the peer does not hold the key that it showed: its signature is wrong")]
+    BadSignature,
+    /// The peer offers no ML-KEM-1024.
+    #[error("the peer offers no ML-KEM-1024 key exchange, and no other is accepted")]
+    NoCommonKeyExchange,
+    /// Any other violation of TLS.
+    #[error("TLS: {0}")]
+    Violation(rustls::Error),
+    /// The connection broke.
+    #[error("connection: {0}")]
+    Io(#[source] io::Error),
+}
+
+impl HandshakeError {
+    /// Reads what a handshake for the application protocol `alpn` failed with.
+    #[must_use]
+    pub fn new(error: io::Error, alpn: &[u8]) -> Self {
+        if let Some(refused) = refusal(&error) {
+            return TlsError::Peer(refused).into();
+        }
+        let tls = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match tls {
+            None => Self::Io(error),
+            Some(rustls::Error::NoCertificatesPresented) => {
+                TlsError::Peer(PeerRefused::NoKey).into()
+            }
+            Some(rustls::Error::InvalidCertificate(CertificateError::BadSignature)) => {
+                Self::BadSignature
+            }
+            Some(rustls::Error::PeerIncompatible(
+                PeerIncompatible::NoKxGroupsInCommon
+                | PeerIncompatible::NamedGroupsExtensionRequired,
+            )) => Self::NoCommonKeyExchange,
+            Some(
+                rustls::Error::NoApplicationProtocol
+                | rustls::Error::AlertReceived(AlertDescription::NoApplicationProtocol),
+            ) => TlsError::Protocol {
+                expected: alpn.to_vec(),
+                found: None,
+            }
+            .into(),
+            Some(other) => Self::Violation(other.clone()),
+        }
+    }
+
+    /// A short name, for metrics.
+    #[must_use]
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Tls(TlsError::Peer(PeerRefused::NotAllowed { .. })) => "not_listed",
+            Self::Tls(TlsError::Peer(PeerRefused::NoKey)) => "no_key",
+            Self::Tls(TlsError::Peer(_)) => "not_ml_dsa_87",
+            Self::Tls(TlsError::Protocol { .. }) => "alpn",
+            Self::Tls(_) => "parameters",
+            Self::BadSignature => "bad_signature",
+            Self::NoCommonKeyExchange => "no_common_key_exchange",
+            Self::Violation(_) => "tls",
+            Self::Io(_) => "io",
+        }
     }
 }

@@ -14,7 +14,10 @@ pub(crate) fn certified_key(key: &SigningKey) -> Arc<CertifiedKey> {
     let spki = spki_of_key(key.public_key());
     Arc::new(CertifiedKey::new(
         vec![CertificateDer::from(spki.clone())],
-        Arc::new(Identity { key: key.clone(), spki }),
+        Arc::new(Identity {
+            key: key.clone(),
+            spki,
+        }),
     ))
 }
 

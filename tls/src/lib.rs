@@ -22,7 +22,7 @@
 //! ```
 //!
 //! After the handshake both sides call [`negotiated`]: an application protocol that was not negotiated
-//! is an error there, so two chains never speak to each other.
+//! is an error there, so two chains never speak to each other. [`HandshakeError::new`] says what a failed one failed with.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -33,7 +33,7 @@
 //! | `identity` | an ML-DSA-87 key as rustls wants it |
 //! | `spki` | the one DER form of an ML-DSA-87 key (RFC 9881) |
 //! | `negotiated` | [`negotiated`], [`peer_key`]: what came of a handshake |
-//! | `error` | [`TlsError`], [`PeerRefused`] |
+//! | `error` | [`TlsError`], [`PeerRefused`], [`HandshakeError`] |
 
 #![forbid(unsafe_code)]
 
@@ -47,7 +47,7 @@ mod spki;
 mod verify;
 
 pub use config::{client_config, server_config, server_name};
-pub use error::{PeerRefused, TlsError, refusal};
+pub use error::{HandshakeError, PeerRefused, TlsError, refusal};
 pub use negotiated::{Negotiated, negotiated, peer_key};
 pub use policy::{AllowList, PeerPolicy};
 pub use provider::provider;

@@ -33,13 +33,38 @@ pub fn negotiated(connection: &CommonState, alpn: &[u8]) -> Result<Negotiated, T
         });
     }
     let version = connection.protocol_version().ok_or(TlsError::Incomplete)?;
-    let suite = connection.negotiated_cipher_suite().ok_or(TlsError::Incomplete)?.suite();
-    let group = connection.negotiated_key_exchange_group().ok_or(TlsError::Incomplete)?.name();
-    check("version", "TLSv1_3", version == ProtocolVersion::TLSv1_3, &version)?;
-    check("key exchange", "MLKEM1024", group == NamedGroup::MLKEM1024, &group)?;
+    let suite = connection
+        .negotiated_cipher_suite()
+        .ok_or(TlsError::Incomplete)?
+        .suite();
+    let group = connection
+        .negotiated_key_exchange_group()
+        .ok_or(TlsError::Incomplete)?
+        .name();
+    check(
+        "version",
+        "TLSv1_3",
+        version == ProtocolVersion::TLSv1_3,
+        &version,
+    )?;
+    check(
+        "key exchange",
+        "MLKEM1024",
+        group == NamedGroup::MLKEM1024,
+        &group,
+    )?;
     let expected = CipherSuite::TLS13_AES_256_GCM_SHA384;
-    check("cipher suite", "TLS13_AES_256_GCM_SHA384", suite == expected, &suite)?;
-    Ok(Negotiated { version, group, cipher_suite: suite })
+    check(
+        "cipher suite",
+        "TLS13_AES_256_GCM_SHA384",
+        suite == expected,
+        &suite,
+    )?;
+    Ok(Negotiated {
+        version,
+        group,
+        cipher_suite: suite,
+    })
 }
 
 /// The key that the peer showed, and proved to hold, in a finished handshake.
@@ -64,5 +89,9 @@ fn check(
     if right {
         return Ok(());
     }
-    Err(TlsError::Parameters { what, expected, found: format!("{found:?}") })
+    Err(TlsError::Parameters {
+        what,
+        expected,
+        found: format!("{found:?}"),
+    })
 }

@@ -52,7 +52,10 @@ impl AllowList {
     }
 
     fn snapshot(&self) -> Arc<BTreeSet<Digest>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 

@@ -26,7 +26,10 @@ fn ml_dsa_87(all: &WebPkiSupportedAlgorithms) -> WebPkiSupportedAlgorithms {
         .iter()
         .position(|(scheme, _)| *scheme == SignatureScheme::ML_DSA_87)
         .expect("the AWS-LC provider of rustls 0.23 has ML-DSA-87");
-    WebPkiSupportedAlgorithms { all: mapping[at].1, mapping: &mapping[at..=at] }
+    WebPkiSupportedAlgorithms {
+        all: mapping[at].1,
+        mapping: &mapping[at..=at],
+    }
 }
 
 #[cfg(test)]
@@ -37,9 +40,17 @@ mod tests {
     #[test]
     fn there_is_one_of_each() {
         let provider = provider();
-        let groups: Vec<_> = provider.kx_groups.iter().map(|group| group.name()).collect();
+        let groups: Vec<_> = provider
+            .kx_groups
+            .iter()
+            .map(|group| group.name())
+            .collect();
         assert_eq!(groups, [NamedGroup::MLKEM1024]);
-        let suites: Vec<_> = provider.cipher_suites.iter().map(|suite| suite.suite()).collect();
+        let suites: Vec<_> = provider
+            .cipher_suites
+            .iter()
+            .map(|suite| suite.suite())
+            .collect();
         assert_eq!(suites, [CipherSuite::TLS13_AES_256_GCM_SHA384]);
         let algorithms = provider.signature_verification_algorithms;
         assert_eq!(algorithms.supported_schemes(), [SignatureScheme::ML_DSA_87]);

@@ -43,9 +43,16 @@ mod tests {
         let key = SigningKey::generate().unwrap();
         let der = PrivatePkcs8KeyDer::from(key.pkcs8().unwrap().to_vec());
         let theirs =
-            rustls::crypto::aws_lc_rs::sign::any_supported_type(&PrivateKeyDer::Pkcs8(der)).unwrap();
-        assert_eq!(theirs.public_key().unwrap().as_ref(), spki_of_key(key.public_key()));
-        assert_eq!(&key_of_spki(&spki_of_key(key.public_key())).unwrap(), key.public_key());
+            rustls::crypto::aws_lc_rs::sign::any_supported_type(&PrivateKeyDer::Pkcs8(der))
+                .unwrap();
+        assert_eq!(
+            theirs.public_key().unwrap().as_ref(),
+            spki_of_key(key.public_key())
+        );
+        assert_eq!(
+            &key_of_spki(&spki_of_key(key.public_key())).unwrap(),
+            key.public_key()
+        );
     }
 
     #[test]
@@ -56,8 +63,15 @@ mod tests {
             altered[at] ^= 1;
             assert!(key_of_spki(&altered).is_err(), "byte {at}");
         }
-        for wrong in [&der[..der.len() - 1], &[&der[..], &[0]].concat()[..], &[], &PREFIX] {
-            let refused = PeerRefused::NotMlDsa87 { length: wrong.len() };
+        for wrong in [
+            &der[..der.len() - 1],
+            &[&der[..], &[0]].concat()[..],
+            &[],
+            &PREFIX,
+        ] {
+            let refused = PeerRefused::NotMlDsa87 {
+                length: wrong.len(),
+            };
             assert_eq!(key_of_spki(wrong), Err(refused));
         }
     }

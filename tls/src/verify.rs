@@ -17,7 +17,10 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    pub(crate) fn new(policy: Arc<dyn PeerPolicy>, algorithms: WebPkiSupportedAlgorithms) -> Arc<Self> {
+    pub(crate) fn new(
+        policy: Arc<dyn PeerPolicy>,
+        algorithms: WebPkiSupportedAlgorithms,
+    ) -> Arc<Self> {
         Arc::new(Self { policy, algorithms })
     }
 
@@ -49,12 +52,15 @@ impl Verifier {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").field("algorithms", &self.algorithms).finish_non_exhaustive()
+        f.debug_struct("Verifier")
+            .field("algorithms", &self.algorithms)
+            .finish_non_exhaustive()
     }
 }
 
 /// Unreachable, since TLS 1.2 is not offered; refused all the same.
-const NO_TLS12: Error = Error::PeerIncompatible(PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig);
+const NO_TLS12: Error =
+    Error::PeerIncompatible(PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig);
 
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(

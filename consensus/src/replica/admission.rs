@@ -183,7 +183,7 @@ impl Replica {
 
     pub(super) fn is_pending_final(&self, id: crate::BlockId) -> bool {
         self.pending_finality
-            .as_ref()
-            .is_some_and(|certificate| certificate.block_id == id)
+            .values()
+            .any(|certificate| certificate.block_id == id)
     }
 }

@@ -65,6 +65,9 @@ impl Replica {
         if let Err(mismatch) = place.check(header) {
             self.reject(id, BlockRejection::Header(mismatch));
         } else {
+            if self.is_certified(&id) {
+                self.review_rejections(id);
+            }
             self.start_execution(id);
             self.try_commit_vote(id);
         }
@@ -92,8 +95,15 @@ impl Replica {
             }
             return;
         }
-        if self.orphans.len() as u64 >= self.config.params.round_window.saturating_mul(2) {
-            self.orphans.pop_first();
+        if self.orphans.len() >= self.most_missing() {
+            let surplus = self
+                .orphans
+                .keys()
+                .find(|orphan| !self.is_certified(orphan));
+            if let Some(surplus) = surplus.or(self.orphans.keys().next()).copied() {
+                self.orphans.remove(&surplus);
+                self.forget_unneeded();
+            }
         }
         self.orphans.insert(id, block);
         if self.orphans.contains_key(&parent) {
@@ -101,18 +111,46 @@ impl Replica {
         }
         if height.0 - final_height.0 > self.config.params.fetch_window {
             if let Some(peer) = from.first() {
-                self.report_behind(height.previous(), *peer);
+                self.peer_is_ahead(*peer);
             }
         } else {
             self.want(parent, parent_round, from.to_vec());
         }
     }
 
+    /// Limit on blocks that wait for a parent, and on blocks asked for: two leaders' worth of every round in
+    /// the window.
+    fn most_missing(&self) -> usize {
+        let most = self.config.params.round_window.saturating_mul(2).max(1);
+        usize::try_from(most).unwrap_or(usize::MAX)
+    }
+
+    /// A block is wanted as long as a certificate names it or a block here stands on it.
+    pub(super) fn forget_unneeded(&mut self) {
+        let mut wanted = std::mem::take(&mut self.wanted);
+        wanted.retain(|id, _| {
+            let mut orphans = self.orphans.values();
+            self.is_certified(id) || orphans.any(|orphan| orphan.header.parent == *id)
+        });
+        self.wanted = wanted;
+    }
+
     /// A block is needed. It may be on its way: it is asked for after a short wait, and again until it
-    /// is here or of no use.
+    /// is here or of no use. When too many are, a certified one takes the place of one that is not; an
+    /// older one will be found missing again when its child comes.
     pub(super) fn want(&mut self, id: BlockId, round: Round, from: Vec<ValidatorIndex>) {
         if self.wanted.contains_key(&id) {
             return;
+        }
+        if self.wanted.len() >= self.most_missing() {
+            let rank = |id: &BlockId, round: Round| (self.is_certified(id), round);
+            let ranked = self.wanted.iter().map(|(id, it)| (rank(id, it.round), *id));
+            match ranked.min() {
+                Some((least, surplus)) if least < rank(&id, round) => {
+                    self.wanted.remove(&surplus);
+                }
+                _ => return,
+            }
         }
         self.wanted.insert(
             id,
@@ -129,14 +167,8 @@ impl Replica {
     }
 
     pub(super) fn on_missing(&mut self, id: BlockId) {
-        if let Some(entry) = self.tree.get(&id) {
-            self.wanted.remove(&id);
-            if entry.progress == Progress::Rejected(BlockRejection::PayloadUnavailable) {
-                let block = Arc::clone(&entry.block);
-                self.tree.set_progress(&id, Progress::Executing);
-                self.emit(Effect::Execute { block });
-            }
-            return;
+        if self.tree.contains(&id) {
+            return self.on_payload_due(id);
         }
         let params = &self.config.params;
         let Some(wanted) = self.wanted.get_mut(&id) else {
@@ -171,10 +203,17 @@ impl Replica {
             return;
         }
         // Only what was asked for: a fetched block carries no signature.
-        if let Some(wanted) = self.wanted.get(&id) {
-            let from = wanted.from.clone();
-            self.add_block(id, Arc::new(block), from);
+        let Some(wanted) = self.wanted.get(&id) else {
+            return;
+        };
+        let from = wanted.from.clone();
+        let (round, parent_round) = (block.header.round, block.header.parent_round);
+        if parent_round >= round || round > self.config.params.window_end(self.round) {
+            // No quorum certified this. It would have its like asked for without an end.
+            self.wanted.remove(&id);
+            return;
         }
+        self.add_block(id, Arc::new(block), from);
     }
 
     /// Nothing to do at once: the timer that asked for it runs on, and others may get the block
@@ -193,15 +232,22 @@ impl Replica {
         let block = Arc::clone(&entry.block);
         self.tree
             .set_progress(&id, Progress::Rejected(reason.clone()));
-        self.refuse(&block, id, Refusal::Block(reason.clone()));
-        if self.quorum_certs.contains_key(&id) || self.is_pending_final(id) {
-            self.certified_but_rejected(id, reason);
+        let unavailable = reason == BlockRejection::PayloadUnavailable;
+        // Said once, not at each attempt.
+        if !unavailable || !self.retries.contains_key(&id) {
+            self.refuse(&block, id, Refusal::Block(reason.clone()));
+        }
+        if unavailable {
+            self.retry_payload(id);
+        } else if self.is_built_on(&id) {
+            self.emit(Effect::Diverged { id, reason });
         }
     }
 
     pub(super) fn discard(&mut self, ids: Vec<BlockId>) {
         for id in &ids {
             self.stored.remove(id);
+            self.retries.remove(id);
         }
         if !ids.is_empty() {
             self.emit(Effect::Discard { ids });

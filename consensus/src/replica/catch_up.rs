@@ -4,7 +4,9 @@
 //! replica times out alone, a few of the others answer, and others the next time.
 
 use super::Replica;
-use crate::{Certificate, Effect, Height, Message, Round, SafetyRules, Status, ValidatorIndex};
+use crate::{
+    Certificate, Effect, FinalityCert, Height, Message, Round, SafetyRules, Status, ValidatorIndex,
+};
 use std::sync::Arc;
 
 /// How many replicas answer a broadcast timeout of somebody who is behind.
@@ -102,16 +104,38 @@ impl Replica {
         }
     }
 
-    /// A peer says that it has final blocks above ours.
-    pub(super) fn peer_has_final(&mut self, height: Height, from: ValidatorIndex) {
-        if height.0 - self.final_height().0 > self.config.params.fetch_window {
-            self.report_behind(height, from);
-        } else {
-            self.ask(from);
+    /// A peer seems to have final blocks above ours. The height that it names is nobody's word, and good for a
+    /// question; block sync takes a certificate. If one is here already, the blocks have not come yet.
+    pub(super) fn peer_is_ahead(&mut self, from: ValidatorIndex) {
+        let window = self.config.params.fetch_window;
+        let reach = self.final_height().0.saturating_add(window);
+        let far = self.pending_finality.values().next_back();
+        match far.filter(|certificate| certificate.height.0 > reach) {
+            Some(certificate) => {
+                let certificate = Arc::clone(certificate);
+                self.report_behind(certificate.height, self.signer_to_ask(&certificate));
+            }
+            None => self.ask(from),
         }
     }
 
-    /// Asks the host for block sync: at once for a new height, once an interval for the same.
+    /// One of those who signed a certificate, another one each interval.
+    pub(super) fn signer_to_ask(&self, certificate: &FinalityCert) -> ValidatorIndex {
+        let signers: Vec<ValidatorIndex> = certificate
+            .signers
+            .iter()
+            .filter(|signer| Some(*signer) != self.config.me)
+            .collect();
+        let turn = self.now / self.config.params.base_timeout_ms.max(1);
+        let position = turn.checked_rem(signers.len() as u64).unwrap_or_default();
+        usize::try_from(position)
+            .ok()
+            .and_then(|position| signers.get(position).copied())
+            .unwrap_or(ValidatorIndex(0))
+    }
+
+    /// Asks the host for block sync up to a certified height: at once for a new one, once an interval for
+    /// the same.
     pub(super) fn report_behind(&mut self, height: Height, from: ValidatorIndex) {
         let interval = self.config.params.base_timeout_ms;
         if let Some((reported, at)) = self.reported_behind

@@ -33,19 +33,17 @@ impl Replica {
         self.safety.observe_quorum(&certificate);
         self.quorum_certs.insert(id, Arc::clone(&certificate));
         self.enter_round(round.next(), false);
-        match self.tree.get(&id).map(|entry| entry.progress.clone()) {
-            None => {
-                let from = certificate.signers.iter().collect();
-                self.want(id, round, from);
-            }
-            Some(Progress::Rejected(reason)) => self.certified_but_rejected(id, reason),
-            Some(_) => {}
+        if self.tree.contains(&id) {
+            self.review_rejections(id);
+        } else {
+            let from = certificate.signers.iter().collect();
+            self.want(id, round, from);
         }
         self.try_commit_vote(id);
         self.certified_round_rose();
     }
 
-    /// Claims of timeouts that were not covered may be now.
+    /// Claims of timeout certificates that were not covered may be now.
     pub(super) fn certified_round_rose(&mut self) {
         let covered = self.certified_round();
         let released: Vec<Arc<TimeoutCert>> = self
@@ -58,7 +56,6 @@ impl Replica {
             self.held_timeout_certs.remove(&certificate.round);
             self.accept_timeout_cert(&certificate);
         }
-        self.try_timeout_cert(self.round);
     }
 
     /// A round is over without a certified block, as far as its quorum knows.
@@ -151,17 +148,20 @@ impl Replica {
         });
     }
 
-    /// A quorum found right what this replica could not.
-    pub(super) fn certified_but_rejected(&mut self, id: BlockId, reason: BlockRejection) {
-        if reason == BlockRejection::PayloadUnavailable {
-            let round = self
-                .tree
-                .get(&id)
-                .map_or(Round(0), |entry| entry.block.header.round);
-            let from = self.tally.voters_for(round, id);
-            self.want(id, round, from);
-        } else {
-            self.emit(Effect::Diverged { id, reason });
+    /// A block is certified: a quorum found it right, and its ancestors too. What was rejected here is
+    /// tried again, or this replica stands alone.
+    pub(super) fn review_rejections(&mut self, id: BlockId) {
+        for id in self.tree.path_to(&id).unwrap_or_default() {
+            let progress = self.tree.get(&id).map(|entry| entry.progress.clone());
+            match progress {
+                Some(Progress::Rejected(BlockRejection::PayloadUnavailable)) => {
+                    // Others have it: no reason to be as patient as before.
+                    self.retries.remove(&id);
+                    self.retry_payload(id);
+                }
+                Some(Progress::Rejected(reason)) => self.emit(Effect::Diverged { id, reason }),
+                _ => {}
+            }
         }
     }
 }

@@ -1,51 +1,62 @@
 //! Finality: by a certificate, or by block sync.
 
 use super::Replica;
-use crate::tree::Progress;
 use crate::{Block, BlockId, Effect, FinalityCert, Header, ValidatorIndex};
 use cairn_crypto::merkle;
 use std::sync::Arc;
 
+/// At most so many finality certificates wait for their blocks. One is 102 KB among 32 validators.
+const PENDING_FINALITY: usize = 8;
+
 impl Replica {
-    /// A block is final as soon as everything below it is here and executed.
+    /// A block is final as soon as everything below it is here and executed. Until then its certificate
+    /// waits, and hides no lower one: that may be of use sooner.
     pub(super) fn note_finality(&mut self, certificate: Arc<FinalityCert>, from: ValidatorIndex) {
-        let higher = self
-            .pending_finality
-            .as_ref()
-            .is_none_or(|held| certificate.height > held.height);
+        let (id, round, height) = (certificate.block_id, certificate.round, certificate.height);
         if certificate.epoch != self.config.epoch
-            || certificate.height <= self.final_height()
-            || !higher
+            || height <= self.final_height()
+            || self.pending_finality.contains_key(&height)
         {
             return;
         }
-        let (id, round, height) = (certificate.block_id, certificate.round, certificate.height);
         let signers = certificate.signers.iter().collect();
-        self.pending_finality = Some(certificate);
+        self.pending_finality.insert(height, certificate);
+        if self.pending_finality.len() > PENDING_FINALITY {
+            // The highest says how far the others are, the lowest are the first to be of use.
+            let second = self.pending_finality.keys().nth_back(1).copied();
+            second.map(|height| self.pending_finality.remove(&height));
+        }
         self.enter_round(round.next(), false);
         self.certified_round_rose();
-        match self.tree.get(&id).map(|entry| entry.progress.clone()) {
-            Some(Progress::Rejected(reason)) => self.certified_but_rejected(id, reason),
-            Some(_) => {}
-            None if height.0 - self.final_height().0 > self.config.params.fetch_window => {
-                self.report_behind(height, from);
-            }
-            None if self.orphans.contains_key(&id) => {}
-            None => self.want(id, round, signers),
+        if !self.is_pending_final(id) {
+            return;
         }
+        if self.tree.contains(&id) {
+            self.review_rejections(id);
+        } else if height.0 - self.final_height().0 > self.config.params.fetch_window {
+            self.report_behind(height, from);
+        } else if !self.orphans.contains_key(&id) {
+            self.want(id, round, signers);
+        }
+    }
+
+    /// The highest certificate whose whole branch is executed, and the branch.
+    fn finalizable(&self) -> Option<(Arc<FinalityCert>, Vec<BlockId>)> {
+        self.pending_finality
+            .values()
+            .rev()
+            .find_map(|certificate| {
+                let path = self.tree.path_to(&certificate.block_id)?;
+                let ready = !path.is_empty() && path.iter().all(|id| self.tree.is_executed(id));
+                ready.then(|| (Arc::clone(certificate), path))
+            })
     }
 
     /// Finalises what a certificate is known for, if its whole branch is executed.
     pub(super) fn try_finalize(&mut self) -> bool {
-        let Some(certificate) = self.pending_finality.clone() else {
+        let Some((certificate, path)) = self.finalizable() else {
             return false;
         };
-        let Some(path) = self.tree.path_to(&certificate.block_id) else {
-            return false;
-        };
-        if path.is_empty() || !path.iter().all(|id| self.tree.is_executed(id)) {
-            return false;
-        }
         let blocks: Vec<Arc<Block>> = path
             .iter()
             .filter_map(|id| self.tree.get(id).map(|entry| Arc::clone(&entry.block)))
@@ -84,38 +95,32 @@ impl Replica {
         self.enter_round(round.next(), false);
         self.after_final(lost);
         self.certified_round_rose();
+        // The new root has its state, whether or not it was executed here.
+        for child in self.tree.children(&id) {
+            self.start_execution(child);
+        }
         for (orphan, block) in std::mem::take(&mut self.orphans) {
             let proposer = self.leader(block.header.round);
             self.add_block(orphan, block, vec![proposer]);
         }
+        self.forget_unneeded();
         self.reported_behind = None;
         self.renew_pending_finality();
     }
 
-    /// The rest of the way to a certificate that is ahead of what block sync brought.
+    /// The rest of the way to the certificates that are ahead of what block sync brought.
     fn renew_pending_finality(&mut self) {
-        let Some(certificate) = self.pending_finality.take() else {
-            return;
-        };
-        let from = certificate
-            .signers
-            .iter()
-            .next()
-            .unwrap_or(ValidatorIndex(0));
-        self.note_finality(certificate, from);
+        for certificate in std::mem::take(&mut self.pending_finality).into_values() {
+            let from = self.signer_to_ask(&certificate);
+            self.note_finality(certificate, from);
+        }
     }
 
     /// Everything that the new final block has made old.
     fn after_final(&mut self, lost: Vec<BlockId>) {
         let (height, round, id) = (self.final_height(), self.final_round(), self.tree.root().id);
         self.discard(lost);
-        if self
-            .pending_finality
-            .as_ref()
-            .is_some_and(|held| held.height <= height)
-        {
-            self.pending_finality = None;
-        }
+        self.pending_finality.retain(|held, _| *held > height);
         self.tally.retain(|counted| counted > round);
         self.proposals.retain(|proposed, _| *proposed > round);
         self.quorum_certs
@@ -123,8 +128,10 @@ impl Replica {
         self.orphans
             .retain(|_, orphan| orphan.header.height > height && orphan.header.round > round);
         self.wanted.retain(|_, wanted| wanted.round > round);
+        self.forget_unneeded();
         let tree = &self.tree;
         self.stored.retain(|block| tree.contains(block));
+        self.retries.retain(|block, _| tree.contains(block));
         self.failed_rounds = 0;
         self.heartbeat_due = false;
         self.set_heartbeat_timer();

@@ -11,8 +11,14 @@ use std::sync::Arc;
 impl Replica {
     pub(super) fn on_work(&mut self, work: bool) {
         self.work = work;
-        if work && self.building == (Building::Nothing { allow_empty: false }) {
-            self.building = Building::Idle;
+        if !work {
+            return;
+        }
+        match &mut self.building {
+            Building::Nothing { .. } => self.building = Building::Idle,
+            // The host may have looked before they came.
+            Building::Asked { more_work, .. } => *more_work = true,
+            Building::Idle => {}
         }
     }
 
@@ -88,7 +94,10 @@ impl Replica {
             return;
         };
         let timestamp_ms = self.now.max(view.header.timestamp_ms.saturating_add(1));
-        self.building = Building::Asked { allow_empty };
+        self.building = Building::Asked {
+            allow_empty,
+            more_work: false,
+        };
         self.emit(Effect::Build {
             round: self.round,
             parent,
@@ -117,7 +126,11 @@ impl Replica {
 
     /// The host has picked and executed a payload: sign it as this round's proposal (S6).
     pub(super) fn on_built(&mut self, round: Round, parent: BlockId, built: Option<BuiltBlock>) {
-        let Building::Asked { allow_empty } = self.building else {
+        let Building::Asked {
+            allow_empty,
+            more_work,
+        } = self.building
+        else {
             return;
         };
         if round != self.round {
@@ -125,6 +138,9 @@ impl Replica {
         }
         self.building = Building::Nothing { allow_empty };
         let Some(built) = built.filter(|built| built.payload.len() <= Message::MAX_PAYLOAD) else {
+            if more_work {
+                self.building = Building::Idle;
+            }
             return;
         };
         let Some((block, timeout_cert)) = self.assemble(parent, built.payload, &built.execution)

@@ -23,11 +23,13 @@ impl Replica {
         let start = self.config.params.window_start(round);
         self.tally.retain(|counted| counted >= start);
         self.proposals.retain(|proposed, _| *proposed >= start);
-        let certified = &self.quorum_certs;
-        let pending = self.pending_finality.as_ref().map(|held| held.block_id);
-        let keep = |id: &_| certified.contains_key(id) || pending == Some(*id);
+        let (certified, pending) = (&self.quorum_certs, &self.pending_finality);
+        let keep = |id: &_| {
+            certified.contains_key(id) || pending.values().any(|held| held.block_id == *id)
+        };
         let ids = self.tree.forget_leaves(start, keep);
         self.discard(ids);
+        self.retry_payload_of_round();
     }
 
     /// Whether a round that does not end would keep something from becoming final.

@@ -18,7 +18,7 @@ impl Replica {
             return;
         }
         if final_height > self.final_height() {
-            self.peer_has_final(final_height, from);
+            self.peer_is_ahead(from);
         }
         let status = Status {
             epoch: timeout.epoch,
@@ -36,44 +36,44 @@ impl Replica {
         if timeout.round > self.config.params.window_end(self.round) {
             return;
         }
-        let (round, claim, voter) = (timeout.round, timeout.high_qc_round, timeout.voter);
+        let (claim, voter) = (timeout.high_qc_round, timeout.voter);
         match self.tally.count_timeout(timeout) {
-            Counted::New => {}
-            Counted::Again => {
-                if claim > self.certified_round() {
-                    self.ask(voter);
-                }
-                return;
-            }
+            Counted::New | Counted::Again => {}
             Counted::Contradiction(evidence) => return self.emit(Effect::Evidence(evidence)),
         }
         if claim > self.certified_round() {
             self.ask(voter);
         }
-        self.try_timeout_cert(round);
     }
 
-    /// Assembles the certificate of a round from the timeouts whose claims are covered here.
-    pub(super) fn try_timeout_cert(&mut self, round: Round) {
-        if round < self.round {
-            return;
-        }
-        let covered = self.certified_round();
+    /// Ends the highest round, this one or a later one, that a quorum gave up with claims that are
+    /// covered here. Tried after every input: a claim may become covered, and a round the current one, long after the
+    /// last of its timeouts was counted.
+    pub(super) fn try_timeout_cert(&mut self) -> bool {
+        let mut rounds = self.tally.rounds_from(self.round);
+        let Some(certificate) = rounds.find_map(|round| self.assemble_timeout_cert(round)) else {
+            return false;
+        };
+        drop(rounds);
+        let certificate = Arc::new(certificate);
+        self.safety.observe_timeout(&certificate);
+        self.enter_round(certificate.round.next(), true);
+        true
+    }
+
+    /// The certificate of a round from the timeouts whose claims are covered here, if they are a quorum.
+    fn assemble_timeout_cert(&self, round: Round) -> Option<TimeoutCert> {
+        let (covered, set) = (self.certified_round(), &self.config.validators);
         let counted: Vec<&Timeout> = self
             .tally
             .timeouts(round)
             .filter(|timeout| timeout.high_qc_round <= covered)
             .collect();
-        let set = &self.config.validators;
         let power: u64 = counted.iter().map(|timeout| set.power(timeout.voter)).sum();
         if power < set.quorum_power() {
-            return;
+            return None;
         }
-        if let Some(certificate) = TimeoutCert::from_timeouts(round, counted, set) {
-            let certificate = Arc::new(certificate);
-            self.safety.observe_timeout(&certificate);
-            self.enter_round(round.next(), true);
-        }
+        TimeoutCert::from_timeouts(round, counted, set)
     }
 
     /// Joins those who give up this round once an honest one must be among them.
@@ -109,7 +109,6 @@ impl Replica {
         }));
         if fresh {
             self.tally.count_timeout(timeout);
-            self.try_timeout_cert(self.round);
         }
     }
 }

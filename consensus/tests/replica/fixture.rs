@@ -2,9 +2,10 @@
 
 use crate::simulator::committee::{Committee, chain_id, index_of};
 use cairn_consensus::{
-    Block, CommitVoteBody, Effect, Epoch, Execution, Header, Input, Message, Params, Proposal,
-    Recovery, Refusal, Replica, Round, SafetyRecord, Statement, TimeoutBody, ValidatorIndex,
-    Verified, VoteBody, leader, payload_root,
+    Block, BlockId, Certificate, CommitVote, CommitVoteBody, Effect, Epoch, Execution,
+    FinalityCert, Header, Input, Message, Params, Proposal, QuorumCert, Recovery, Refusal, Replica,
+    Round, SafetyRecord, Statement, TimeoutBody, ValidatorIndex, Verified, Vote, VoteBody, leader,
+    payload_root,
 };
 use cairn_crypto::{Digest, merkle};
 use std::sync::{Arc, OnceLock};
@@ -17,6 +18,10 @@ pub fn committee() -> &'static Committee {
 }
 
 pub fn replica(index: usize) -> Replica {
+    replica_with(index, &Params::default())
+}
+
+pub fn replica_with(index: usize, params: &Params) -> Replica {
     let recovery = Recovery {
         final_header: committee().genesis.clone(),
         final_cert: None,
@@ -24,7 +29,7 @@ pub fn replica(index: usize) -> Replica {
         record: SafetyRecord::genesis(Epoch(0)),
         pending: vec![],
     };
-    let config = committee().config(index, &Params::default());
+    let config = committee().config(index, params);
     Replica::recover(config, recovery, NOW).0
 }
 
@@ -63,6 +68,65 @@ pub fn first_header(replica: &Replica) -> Header {
         validators_hash: committee().validators.hash(),
         next_validators_hash: committee().validators.hash(),
     }
+}
+
+/// The first `n` blocks if no round fails: one a round.
+pub fn chain(replica: &Replica, n: usize) -> Vec<Header> {
+    let mut headers = vec![first_header(replica)];
+    while let Some(parent) = headers.last().filter(|_| headers.len() < n) {
+        let round = parent.round.next();
+        let header = Header {
+            round,
+            height: parent.height.next(),
+            parent: parent.id(),
+            parent_round: parent.round,
+            timestamp_ms: parent.timestamp_ms + 1,
+            proposer: committee()
+                .validators
+                .get(replica.leader(round))
+                .unwrap()
+                .id,
+            history_root: history(&headers).root(),
+            ..parent.clone()
+        };
+        headers.push(header);
+    }
+    headers
+}
+
+/// The history after genesis and these blocks.
+pub fn history(headers: &[Header]) -> merkle::Frontier {
+    let mut history = committee().genesis_history();
+    for header in headers {
+        history.push(merkle::leaf_hash(header.id().0.as_bytes()));
+    }
+    history
+}
+
+pub fn quorum_cert(header: &Header) -> QuorumCert {
+    let body = VoteBody::of(header, header.id());
+    let votes: Vec<Vote> = (0..3)
+        .map(|voter| {
+            body.into_vote(index_of(voter), &committee().keys[voter])
+                .unwrap()
+        })
+        .collect();
+    QuorumCert::from_votes(body, &votes, &committee().validators).unwrap()
+}
+
+pub fn finality_cert(header: &Header) -> FinalityCert {
+    let body = CommitVoteBody::of(header, header.id());
+    let votes: Vec<CommitVote> = (0..3)
+        .map(|voter| {
+            let key = &committee().keys[voter];
+            body.into_commit_vote(index_of(voter), key).unwrap()
+        })
+        .collect();
+    FinalityCert::from_commit_votes(body, &votes, &committee().validators).unwrap()
+}
+
+pub fn final_message(header: &Header) -> Message {
+    Message::Certificate(Certificate::Finality(Arc::new(finality_cert(header))))
 }
 
 pub fn proposal(header: Header) -> Message {
@@ -132,6 +196,28 @@ pub fn refusal(effects: &[Effect]) -> Option<&Refusal> {
         Effect::Refused { reason, .. } => Some(reason),
         _ => None,
     })
+}
+
+/// The blocks that the host is to execute.
+pub fn executions(effects: &[Effect]) -> Vec<BlockId> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Execute { block } => Some(block.id()),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The heights that became final.
+pub fn finalized(effects: &[Effect]) -> Vec<u64> {
+    effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Finalize { cert, .. } => Some(cert.height.0),
+            _ => None,
+        })
+        .collect()
 }
 
 pub fn others(replica: &Replica) -> Vec<usize> {

@@ -3,6 +3,7 @@
 
 mod blocks;
 mod fixture;
+mod missing;
 #[path = "../simulator/mod.rs"]
 mod simulator;
 mod voices;

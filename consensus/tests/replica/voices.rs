@@ -129,6 +129,27 @@ fn a_leader_with_transactions_builds_proposes_and_votes() {
 }
 
 #[test]
+fn work_that_is_announced_while_the_host_looks_has_it_look_again() {
+    let leader = usize::from(replica(0).leader(Round(1)).0);
+    let mut replica = replica(leader);
+    let is_asked = |effects: Vec<Effect>| {
+        effects
+            .iter()
+            .any(|effect| matches!(effect, Effect::Build { .. }))
+    };
+    let nothing = || Input::Built {
+        round: Round(1),
+        parent: committee().genesis.id(),
+        block: None,
+    };
+    assert!(is_asked(replica.step(NOW, Input::Work(true))));
+    assert!(!is_asked(replica.step(NOW, Input::Work(true))));
+    assert!(is_asked(replica.step(NOW, nothing())));
+    assert!(!is_asked(replica.step(NOW, nothing())));
+    assert!(is_asked(replica.step(NOW, Input::Work(true))));
+}
+
+#[test]
 fn f_plus_one_timeouts_make_a_replica_join_and_a_quorum_ends_the_round() {
     let mut replica = follower();
     let voters = others(&replica);
@@ -170,6 +191,26 @@ fn a_claim_that_nobody_can_show_does_not_count() {
         tell(&mut replica, vote(&header, voter));
     }
     assert_eq!(replica.round(), Round(4), "covered now, the timeouts count");
+}
+
+#[test]
+fn timeouts_of_a_later_round_count_once_their_claims_are_covered() {
+    let mut replica = follower();
+    let header = first_header(&replica);
+    let voters = others(&replica);
+    for voter in &voters {
+        tell(&mut replica, timeout(3, 1, *voter));
+    }
+    assert_eq!(replica.round(), Round(1), "the claims are not covered");
+    for voter in voters {
+        tell(&mut replica, vote(&header, voter));
+    }
+    assert_eq!(
+        replica.round(),
+        Round(4),
+        "the certificate of round 1 covers the claims made in round 3"
+    );
+    assert_eq!(replica.record().high_tc_round(), Round(3));
 }
 
 #[test]

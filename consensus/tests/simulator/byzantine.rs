@@ -18,7 +18,8 @@ pub enum Behaviour {
     Equivocates,
     /// Votes and commit-votes for every proposal that it sees, without looking.
     VotesForAll,
-    /// Claims certificates that do not exist when it times out.
+    /// Proposes nothing, and times out of rounds before their time, each time with the claim that the
+    /// round before was certified.
     LiesAboutHighQc,
 }
 
@@ -37,25 +38,36 @@ pub fn outgoing(
                 Some(Message::Proposal(other)),
             )
         }
-        (
-            Behaviour::LiesAboutHighQc,
-            Message::Timeout {
-                timeout,
-                final_height,
-            },
-        ) => {
-            let lie = TimeoutBody {
-                high_qc_round: Round(timeout.round.0 - 1),
-                ..timeout.body()
-            };
-            let message = Message::Timeout {
-                timeout: lie.into_timeout(timeout.voter, key).unwrap(),
-                final_height,
-            };
-            (Some(message.clone()), Some(message))
+        (Behaviour::LiesAboutHighQc, Message::Proposal(_) | Message::Timeout { .. }) => {
+            (None, None)
         }
         (_, message) => (Some(message.clone()), Some(message)),
     }
+}
+
+/// What a liar about certificates says instead of a timeout: it gives up the next rounds as well, where
+/// its claims are the first to be counted.
+pub fn lies(message: &Message, key: &SigningKey) -> Vec<Message> {
+    let Message::Timeout {
+        timeout,
+        final_height,
+    } = message
+    else {
+        return Vec::new();
+    };
+    (timeout.round.0..timeout.round.0 + 5)
+        .map(|round| {
+            let lie = TimeoutBody {
+                round: Round(round),
+                high_qc_round: Round(round - 1),
+                ..timeout.body()
+            };
+            Message::Timeout {
+                timeout: lie.into_timeout(timeout.voter, key).unwrap(),
+                final_height: *final_height,
+            }
+        })
+        .collect()
 }
 
 /// The same proposal a millisecond later.

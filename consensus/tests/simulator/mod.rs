@@ -364,6 +364,14 @@ impl Simulation {
             self.assert_sound(from, &message);
         }
         let key = self.committee.keys[from].clone();
+        if self.behaviour[from] == Behaviour::LiesAboutHighQc {
+            for lie in byzantine::lies(&message, &key) {
+                let lie = self.verified(lie);
+                for to in (0..self.hosts.len()).filter(|to| *to != from) {
+                    self.transmit(from, to, lie.clone());
+                }
+            }
+        }
         let (even, odd) = byzantine::outgoing(self.behaviour[from], message, &key);
         let [even, odd] = [even, odd].map(|message| message.map(|message| self.verified(message)));
         for to in 0..self.hosts.len() {

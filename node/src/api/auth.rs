@@ -47,14 +47,23 @@ pub(super) async fn authorize(
     state
         .read(None, move |shared, snapshot| {
             let next_height = snapshot.position().0 + 1;
-            check(snapshot.state(), next_height, &text, &shared.audience, now_s(), access)
+            check(
+                snapshot.state(),
+                next_height,
+                &text,
+                &shared.audience,
+                now_s(),
+                access,
+            )
         })
         .await
 }
 
 fn now_s() -> u64 {
     // A clock before 1970 makes every token one from the future.
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 fn bearer(headers: &HeaderMap) -> Result<&str, ApiProblem> {
@@ -68,7 +77,11 @@ fn bearer(headers: &HeaderMap) -> Result<&str, ApiProblem> {
     let value = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
     let value = value.to_str().map_err(|_| missing())?;
     let (kind, token) = value.split_once(' ').ok_or_else(missing)?;
-    if kind.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(missing()) }
+    if kind.eq_ignore_ascii_case("bearer") {
+        Ok(token.trim())
+    } else {
+        Err(missing())
+    }
 }
 
 fn check(
@@ -85,27 +98,41 @@ fn check(
         .filter(|key| key.is_valid_at(next_height))
         .ok_or_else(|| {
             // Whether the account exists is for those to know who have shown who they are.
-            invalid(&format_args!("account {account} has no valid key {index} on this chain"))
+            invalid(&format_args!(
+                "account {account} has no valid key {index} on this chain"
+            ))
         })?;
     let claims = unverified
         .verify(&key.signing, audience, now_s)
         .map_err(|error: TokenError| invalid(&error))?;
     let scope = access.scope();
     if !claims.has_scope(scope) {
-        return Err(forbidden(format!("the token's scope is {:?}, needed is {scope:?}", claims.scope)));
+        return Err(forbidden(format!(
+            "the token's scope is {:?}, needed is {scope:?}",
+            claims.scope
+        )));
     }
     if access == Access::ReadBlobs {
         return Ok(account);
     }
     let roles = query::roles(state, account)?;
-    if roles.iter().any(|entry| entry.revoked_at.is_none() && access.allows(entry.role)) {
+    if roles
+        .iter()
+        .any(|entry| entry.revoked_at.is_none() && access.allows(entry.role))
+    {
         return Ok(account);
     }
-    Err(forbidden(format!("account {account} may not publish anywhere; ask an admin for the role Publisher")))
+    Err(forbidden(format!(
+        "account {account} may not publish anywhere; ask an admin for the role Publisher"
+    )))
 }
 
 fn invalid(why: &dyn std::fmt::Display) -> ApiProblem {
-    ApiProblem::new(StatusCode::UNAUTHORIZED, code::TOKEN_INVALID, why.to_string())
+    ApiProblem::new(
+        StatusCode::UNAUTHORIZED,
+        code::TOKEN_INVALID,
+        why.to_string(),
+    )
 }
 
 fn forbidden(why: String) -> ApiProblem {
@@ -199,7 +226,10 @@ mod tests {
 
     #[test]
     fn any_admitted_account_reads_and_only_those_who_publish_write() {
-        let (denied, both) = ((403, code::NOT_ALLOWED.to_owned()), "blobs:read blobs:write");
+        let (denied, both) = (
+            (403, code::NOT_ALLOWED.to_owned()),
+            "blobs:read blobs:write",
+        );
         for (role, writes) in [
             (Role::Publisher, true),
             (Role::Registrar, true),
@@ -210,9 +240,20 @@ mod tests {
             (Role::Operator, false),
         ] {
             let ledger = ledger(None, &[(role, None)]);
-            assert_eq!(ledger.ask(&ledger.token(both), Access::ReadBlobs), Ok(ledger.id));
-            let expected = if writes { Ok(ledger.id) } else { Err(denied.clone()) };
-            assert_eq!(ledger.ask(&ledger.token(both), Access::WriteBlobs), expected, "{role:?}");
+            assert_eq!(
+                ledger.ask(&ledger.token(both), Access::ReadBlobs),
+                Ok(ledger.id)
+            );
+            let expected = if writes {
+                Ok(ledger.id)
+            } else {
+                Err(denied.clone())
+            };
+            assert_eq!(
+                ledger.ask(&ledger.token(both), Access::WriteBlobs),
+                expected,
+                "{role:?}"
+            );
         }
     }
 
@@ -220,8 +261,14 @@ mod tests {
     fn a_revoked_role_and_a_missing_scope_are_not_allowed() {
         let ledger = ledger(None, &[(Role::Publisher, Some(5))]);
         let denied = Err((403, code::NOT_ALLOWED.to_owned()));
-        assert_eq!(ledger.ask(&ledger.token(scope::BLOBS_WRITE), Access::WriteBlobs), denied);
-        assert_eq!(ledger.ask(&ledger.token(scope::BLOBS_WRITE), Access::ReadBlobs), denied);
+        assert_eq!(
+            ledger.ask(&ledger.token(scope::BLOBS_WRITE), Access::WriteBlobs),
+            denied
+        );
+        assert_eq!(
+            ledger.ask(&ledger.token(scope::BLOBS_WRITE), Access::ReadBlobs),
+            denied
+        );
         assert_eq!(ledger.ask(&ledger.token(""), Access::ReadBlobs), denied);
     }
 
@@ -229,13 +276,29 @@ mod tests {
     fn a_key_that_is_no_longer_valid_or_not_of_the_account_is_refused() {
         let invalid = Err((401, code::TOKEN_INVALID.to_owned()));
         let ended = ledger(Some(HEIGHT), &[]);
-        assert_eq!(ended.ask(&ended.token(scope::BLOBS_READ), Access::ReadBlobs), invalid);
+        assert_eq!(
+            ended.ask(&ended.token(scope::BLOBS_READ), Access::ReadBlobs),
+            invalid
+        );
         let valid = ledger(Some(HEIGHT + 1), &[]);
-        assert!(valid.ask(&valid.token(scope::BLOBS_READ), Access::ReadBlobs).is_ok());
+        assert!(
+            valid
+                .ask(&valid.token(scope::BLOBS_READ), Access::ReadBlobs)
+                .is_ok()
+        );
         // Another account's token is nothing here, and neither is one signed with another key.
-        assert_eq!(valid.ask(&ended.token(scope::BLOBS_READ), Access::ReadBlobs), invalid);
-        let forged = Ledger { keys: AccountKeys::generate().unwrap(), ..ledger(None, &[]) };
-        assert_eq!(forged.ask(&forged.token(scope::BLOBS_READ), Access::ReadBlobs), invalid);
+        assert_eq!(
+            valid.ask(&ended.token(scope::BLOBS_READ), Access::ReadBlobs),
+            invalid
+        );
+        let forged = Ledger {
+            keys: AccountKeys::generate().unwrap(),
+            ..ledger(None, &[])
+        };
+        assert_eq!(
+            forged.ask(&forged.token(scope::BLOBS_READ), Access::ReadBlobs),
+            invalid
+        );
         assert_eq!(valid.ask("no.token.at.all", Access::ReadBlobs), invalid);
     }
 
@@ -246,7 +309,11 @@ mod tests {
             if let Some(value) = value {
                 headers.insert(header::AUTHORIZATION, value.parse().unwrap());
             }
-            assert_eq!(bearer(&headers).unwrap_err().0.code, code::TOKEN_MISSING, "{value:?}");
+            assert_eq!(
+                bearer(&headers).unwrap_err().0.code,
+                code::TOKEN_MISSING,
+                "{value:?}"
+            );
         }
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, "bearer abc".parse().unwrap());

@@ -3,29 +3,22 @@
 use super::{
     auth::{Access, authorize},
     extract::{self, InPath},
+    places::Place,
     problem::ApiProblem,
+    sending::Sending,
     state::ApiState,
 };
 use axum::{
-    body::{Body, HttpBody},
+    body::Body,
     extract::State,
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
-use bytes::Bytes;
 use cairn_api::{OCTET_STREAM, code};
-use cairn_artifacts::{BlobStore, MAX_STORED_MANIFEST, StoreError};
+use cairn_artifacts::{BlobStore, DiskStore, MAX_STORED_MANIFEST, StoreError};
 use cairn_crypto::Digest;
+use cairn_runtime::AccountId;
 use futures::StreamExt;
-use hyper::body::{Frame, SizeHint};
-use std::{
-    convert::Infallible,
-    ops::Range,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Instant,
-};
-use tokio::sync::OwnedSemaphorePermit;
+use std::{ops::Range, time::Instant};
 
 /// A blob, whole or a range of it. Its digest was checked before the first byte is sent.
 #[utoipa::path(
@@ -49,14 +42,18 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response<Body>, ApiProblem> {
     let digest = extract::digest(&digest)?;
-    authorize(&state, &headers, Access::ReadBlobs).await?;
-    let place = place(&state).await?;
+    let account = authorize(&state, &headers, Access::ReadBlobs).await?;
+    let place = place(&state, account).await?;
     let started = Instant::now();
     let bytes = state.node.blobs().get(&digest).await?;
-    state.node.observe_retrieval(started.elapsed().as_secs_f64());
+    state
+        .node
+        .observe_retrieval(started.elapsed().as_secs_f64());
 
     let length = bytes.len() as u64;
-    let range = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
+    let range = headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok());
     let range = range.map_or(Ok(None), |text| parse_range(text, length));
     let Ok(range) = range else {
         return Err(ApiProblem::new(
@@ -74,7 +71,8 @@ pub(super) async fn show(
             (StatusCode::PARTIAL_CONTENT, bytes.slice(part))
         }
     };
-    let mut response = Response::new(Body::new(Held { bytes: part, _place: place }));
+    let sending = Sending::new(part, place, state.limits.blob_timeout());
+    let mut response = Response::new(Body::new(sending));
     *response.status_mut() = status;
     describe(response.headers_mut(), &digest);
     if let Some(range) = range {
@@ -105,11 +103,16 @@ pub(super) async fn head(
     authorize(&state, &headers, Access::ReadBlobs).await?;
     let store = state.node.blobs();
     let length = store.len(&digest).await?.ok_or_else(|| {
-        ApiProblem::from(StoreError::NotFound { store: store.name(), digest })
+        ApiProblem::from(StoreError::NotFound {
+            store: store.name(),
+            digest,
+        })
     })?;
     let mut response = Response::new(Body::empty());
     describe(response.headers_mut(), &digest);
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     Ok(response)
 }
 
@@ -125,6 +128,7 @@ pub(super) async fn head(
         (status = 403, description = "The account may not publish", body = cairn_api::Problem),
         (status = 413, description = "Too long", body = cairn_api::Problem),
         (status = 422, description = "Other bytes than the digest says", body = cairn_api::Problem),
+        (status = 507, description = "The node's disk is nearly full", body = cairn_api::Problem),
     ),
     security(("token" = []))
 )]
@@ -136,19 +140,45 @@ pub(super) async fn put(
 ) -> Result<StatusCode, ApiProblem> {
     let digest = extract::digest(&digest)?;
     extract::check_length(&headers, MAX_STORED_MANIFEST)?;
-    authorize(&state, &headers, Access::WriteBlobs).await?;
-    let _place = place(&state).await?;
+    let account = authorize(&state, &headers, Access::WriteBlobs).await?;
+    let _place = place(&state, account).await?;
     let store = state.node.blobs();
-    if store.len(&digest).await?.is_some() {
+    receive(store, &digest, &headers, body, state.limits.min_free_bytes).await
+}
+
+/// Keeps a blob, if it is not here or the copy that is here is damaged: of another length (one that has lost its
+/// content otherwise is moved aside when it is read).
+async fn receive(
+    store: &DiskStore,
+    digest: &Digest,
+    headers: &HeaderMap,
+    body: Body,
+    reserve: u64,
+) -> Result<StatusCode, ApiProblem> {
+    let length = extract::length(headers);
+    let here = store.len(digest).await?;
+    if here.is_some() && here == length {
         drain(body).await?;
         return Ok(StatusCode::OK);
     }
-    match store.put_stream(&digest, MAX_STORED_MANIFEST, body.into_data_stream()).await {
+    check_space(
+        store.free_space().await?,
+        length.unwrap_or(MAX_STORED_MANIFEST),
+        reserve,
+    )?;
+    match store
+        .put_stream(digest, MAX_STORED_MANIFEST, body.into_data_stream())
+        .await
+    {
         Ok(_) => Ok(StatusCode::CREATED),
         Err(StoreError::WrongDigest { expected, got, .. }) => Err(ApiProblem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             code::DIGEST_MISMATCH,
-            format!("the bytes have the digest {}, not {}", got.reference(), expected.reference()),
+            format!(
+                "the bytes have the digest {}, not {}",
+                got.reference(),
+                expected.reference()
+            ),
         )
         .with("expected", expected.reference())
         .with("got", got.reference())),
@@ -156,6 +186,22 @@ pub(super) async fn put(
         Err(error) => Err(error.into()),
     }
 }
+
+/// Publishers fill the disk of every validator; before they fill it up, and with it that of the database, they
+/// are refused.
+fn check_space(free: u64, length: u64, reserve: u64) -> Result<(), ApiProblem> {
+    if free.saturating_sub(length) >= reserve {
+        return Ok(());
+    }
+    Err(ApiProblem::new(
+        StatusCode::INSUFFICIENT_STORAGE,
+        INSUFFICIENT_STORAGE,
+        "this node's disk is nearly full; use another node, and tell the operator",
+    ))
+}
+
+/// Code of the problem with status 507.
+const INSUFFICIENT_STORAGE: &str = "insufficient_storage";
 
 /// Reads what nobody needs, so that the connection can be used again.
 async fn drain(body: Body) -> Result<(), ApiProblem> {
@@ -170,8 +216,8 @@ async fn drain(body: Body) -> Result<(), ApiProblem> {
     Ok(())
 }
 
-async fn place(state: &ApiState) -> Result<OwnedSemaphorePermit, ApiProblem> {
-    Arc::clone(&state.blobs).acquire_owned().await.map_err(ApiProblem::internal)
+async fn place(state: &ApiState, account: AccountId) -> Result<Place, ApiProblem> {
+    (state.blobs.take(account).await).map_err(ApiProblem::internal)
 }
 
 fn describe(headers: &mut HeaderMap, digest: &Digest) {
@@ -189,7 +235,9 @@ fn describe(headers: &mut HeaderMap, digest: &Digest) {
 /// # Errors
 /// When it lies outside the blob.
 fn parse_range(text: &str, length: u64) -> Result<Option<Range<u64>>, ()> {
-    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-'))
+    let Some((first, last)) = text
+        .strip_prefix("bytes=")
+        .and_then(|range| range.split_once('-'))
     else {
         return Ok(None);
     };
@@ -208,45 +256,69 @@ fn parse_range(text: &str, length: u64) -> Result<Option<Range<u64>>, ()> {
             _ => return Ok(None),
         },
     };
-    if range.start < range.end { Ok(Some(range)) } else { Err(()) }
-}
-
-/// How much of a blob is handed to the connection at a time.
-const PIECE: usize = 256 * 1_024;
-
-/// A blob on its way; its place is free again when it is sent.
-struct Held {
-    bytes: Bytes,
-    _place: OwnedSemaphorePermit,
-}
-
-impl HttpBody for Held {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if self.bytes.is_empty() {
-            return Poll::Ready(None);
-        }
-        let piece = self.bytes.len().min(PIECE);
-        Poll::Ready(Some(Ok(Frame::data(self.bytes.split_to(piece)))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.len() as u64)
+    if range.start < range.end {
+        Ok(Some(range))
+    } else {
+        Err(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::parse_range;
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    async fn send(
+        store: &DiskStore,
+        bytes: &'static [u8],
+        reserve: u64,
+    ) -> Result<StatusCode, (u16, String)> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        let digest = Digest::of(b"the blob");
+        let received = receive(store, &digest, &headers, Body::from(bytes), reserve).await;
+        received.map_err(|problem| (problem.0.status, problem.0.code))
+    }
+
+    #[tokio::test]
+    async fn a_copy_of_another_length_is_replaced_and_a_sound_one_never_by_other_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(folder.path()).unwrap();
+        assert_eq!(send(&store, b"the blob", 0).await, Ok(StatusCode::CREATED));
+        assert_eq!(send(&store, b"the blob", 0).await, Ok(StatusCode::OK));
+        let wrong = Err((422, code::DIGEST_MISMATCH.to_owned()));
+        assert_eq!(send(&store, b"other bytes", 0).await, wrong);
+
+        let digest = Digest::of(b"the blob");
+        let name = digest.to_string();
+        let place = folder.path().join(&name[..2]).join(&name[2..4]).join(&name);
+        std::fs::write(&place, b"the bl").unwrap();
+        assert_eq!(send(&store, b"the blob", 0).await, Ok(StatusCode::CREATED));
+        // Of the same length and damaged: found out by reading.
+        std::fs::write(&place, b"the glob").unwrap();
+        assert!(store.get(&digest).await.is_err());
+        assert_eq!(send(&store, b"the blob", 0).await, Ok(StatusCode::CREATED));
+        assert_eq!(store.get(&digest).await.unwrap(), &b"the blob"[..]);
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_is_nearly_full_takes_no_more_blobs_and_still_says_what_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = DiskStore::open(folder.path()).unwrap();
+        let full = Err((507, INSUFFICIENT_STORAGE.to_owned()));
+        assert_eq!(send(&store, b"the blob", u64::MAX).await, full);
+        assert_eq!(store.len(&Digest::of(b"the blob")).await.unwrap(), None);
+        send(&store, b"the blob", 0).await.unwrap();
+        assert_eq!(send(&store, b"the blob", u64::MAX).await, Ok(StatusCode::OK));
+    }
+
+    #[test]
+    fn the_reserve_stays_free_after_the_blob_too() {
+        assert!(check_space(110, 10, 100).is_ok());
+        assert!(check_space(109, 10, 100).is_err());
+        assert!(check_space(5, 10, 0).is_ok());
+        assert!(check_space(5, 10, 1).is_err());
+    }
 
     #[test]
     fn one_range_is_served_and_everything_else_ignored_or_refused() {

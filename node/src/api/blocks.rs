@@ -35,8 +35,9 @@ pub(super) async fn show(
 ) -> Result<Response<Body>, ApiProblem> {
     state
         .json(move |shared, snapshot| {
-            let missing =
-                || ApiProblem::not_found(code::BLOCK_NOT_FOUND, format_args!("final block {block}"));
+            let missing = || {
+                ApiProblem::not_found(code::BLOCK_NOT_FOUND, format_args!("final block {block}"))
+            };
             let height = match block.as_str() {
                 "latest" => snapshot.position().0,
                 text => match text.parse() {
@@ -68,7 +69,10 @@ pub(super) async fn list(
     let limit = extract::page_size(listing.limit) as u64;
     state
         .page(None, move |shared, snapshot| {
-            let end = listing.from.saturating_add(limit).min(snapshot.position().0 + 1);
+            let end = listing
+                .from
+                .saturating_add(limit)
+                .min(snapshot.position().0 + 1);
             let mut items = Vec::new();
             for height in listing.from..end {
                 items.extend(view(shared, snapshot, height)?);
@@ -79,7 +83,11 @@ pub(super) async fn list(
         .await
 }
 
-fn view(shared: &Shared, snapshot: &Snapshot, height: u64) -> Result<Option<BlockView>, ApiProblem> {
+fn view(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    height: u64,
+) -> Result<Option<BlockView>, ApiProblem> {
     if height > snapshot.position().0 {
         return Ok(None);
     }
@@ -91,7 +99,11 @@ fn view(shared: &Shared, snapshot: &Snapshot, height: u64) -> Result<Option<Bloc
         id: block.id,
         time: rfc3339(block.header.timestamp_ms),
         header: block.header.clone(),
-        transactions: block.receipts.iter().map(|receipt| receipt.tx_hash).collect(),
+        transactions: block
+            .receipts
+            .iter()
+            .map(|receipt| receipt.tx_hash)
+            .collect(),
         certificate: certificate.map(|certificate| CertificateView {
             round: certificate.round.0,
             signers: certificate.signers.iter().map(|signer| signer.0).collect(),

@@ -74,7 +74,9 @@ pub(super) fn parse_cursor(cursor: &str) -> Result<u64, ApiProblem> {
 
 pub(super) fn bad_cursor(cursor: &str) -> ApiProblem {
     let shown: String = cursor.chars().take(40).collect();
-    ApiProblem::bad_request(format!("{shown:?} is not a cursor; take `next` of the page before"))
+    ApiProblem::bad_request(format!(
+        "{shown:?} is not a cursor; take `next` of the page before"
+    ))
 }
 
 /// A digest in the path.
@@ -95,26 +97,40 @@ pub(super) fn model(namespace: String, name: String) -> ModelName {
 
 /// A version in the path.
 pub(super) fn version(namespace: String, name: String, version: String) -> VersionId {
-    VersionId { model: model(namespace, name), version }
+    VersionId {
+        model: model(namespace, name),
+        version,
+    }
 }
 
 /// Reads a whole body of at most `limit` bytes.
-pub(super) async fn body(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, ApiProblem> {
+pub(super) async fn body(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+) -> Result<Bytes, ApiProblem> {
     check_length(headers, limit as u64)?;
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit as u64)),
-        Err(error) => Err(ApiProblem::bad_request(format!("the body broke off: {error}"))),
+        Err(error) => Err(ApiProblem::bad_request(format!(
+            "the body broke off: {error}"
+        ))),
     }
 }
 
 /// Refuses by its declared length what would be refused later anyway.
 pub(super) fn check_length(headers: &HeaderMap, limit: u64) -> Result<(), ApiProblem> {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    match length.and_then(|length| length.parse::<u64>().ok()) {
+    match length(headers) {
         Some(length) if length > limit => Err(too_large(limit).with("length", length)),
         _ => Ok(()),
     }
+}
+
+/// The declared length of a body.
+pub(super) fn length(headers: &HeaderMap) -> Option<u64> {
+    let length = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    length.parse().ok()
 }
 
 pub(super) fn too_large(limit: u64) -> ApiProblem {
@@ -134,13 +150,22 @@ mod tests {
 
     #[test]
     fn a_page_begins_at_its_cursor_and_its_size_is_cut() {
-        let paging = |cursor: Option<&str>, limit| Paging { cursor: cursor.map(str::to_owned), limit };
+        let paging = |cursor: Option<&str>, limit| Paging {
+            cursor: cursor.map(str::to_owned),
+            limit,
+        };
         assert_eq!(paging(None, None).range().unwrap(), (0, MAX_PAGE));
         assert_eq!(paging(Some("7"), Some(3)).range().unwrap(), (7, 3));
         assert_eq!(paging(Some("7"), Some(0)).range().unwrap(), (7, 1));
-        assert_eq!(paging(None, Some(usize::MAX)).range().unwrap(), (0, MAX_PAGE));
+        assert_eq!(
+            paging(None, Some(usize::MAX)).range().unwrap(),
+            (0, MAX_PAGE)
+        );
         for wrong in ["", "-1", "x", "18446744073709551616"] {
-            assert_eq!(paging(Some(wrong), None).range().unwrap_err().0.code, code::BAD_REQUEST);
+            assert_eq!(
+                paging(Some(wrong), None).range().unwrap_err().0.code,
+                code::BAD_REQUEST
+            );
         }
     }
 

@@ -33,13 +33,18 @@ impl LatestVersions {
     ) -> Result<Option<String>, ApiProblem> {
         let known = self.lock().get(&model.name).cloned();
         // A state older than what is known is read from the beginning.
-        let known = known.filter(|known| known.count <= model.versions).unwrap_or_default();
+        let known = known
+            .filter(|known| known.count <= model.versions)
+            .unwrap_or_default();
         let mut highest = known.version;
         for ordinal in known.count..model.versions {
             let key = StateKey::VersionAt(model.name.clone(), ordinal);
             let text: String = state::expect(state, &key)?;
             let version = Version::parse(&text).map_err(ApiProblem::internal)?;
-            if highest.as_ref().is_none_or(|highest| rank(&version) > rank(highest)) {
+            if highest
+                .as_ref()
+                .is_none_or(|highest| rank(&version) > rank(highest))
+            {
                 highest = Some(version);
             }
         }
@@ -50,7 +55,10 @@ impl LatestVersions {
         }
         let entry = models.entry(model.name.clone()).or_default();
         if entry.count < model.versions {
-            *entry = Highest { count: model.versions, version: highest };
+            *entry = Highest {
+                count: model.versions,
+                version: highest,
+            };
         }
         Ok(latest)
     }
@@ -76,7 +84,9 @@ mod tests {
 
     impl StateReader for Published {
         fn get(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
-            let StateKey::VersionAt(_, ordinal) = key else { return Ok(None) };
+            let StateKey::VersionAt(_, ordinal) = key else {
+                return Ok(None);
+            };
             let version = self.0.get(usize::try_from(*ordinal).unwrap());
             Ok(version.map(|version| borsh::to_vec(version).unwrap()))
         }
@@ -84,7 +94,10 @@ mod tests {
 
     fn model(versions: u64) -> Model {
         Model {
-            name: ModelName { namespace: "acme".to_owned(), name: "bert".to_owned() },
+            name: ModelName {
+                namespace: "acme".to_owned(),
+                name: "bert".to_owned(),
+            },
             owner: AccountId(Digest::ZERO),
             description: String::new(),
             registered_at: 1,
@@ -97,20 +110,34 @@ mod tests {
     fn releases_go_before_pre_releases_and_precedence_decides() {
         let latest = LatestVersions::default();
         let all = Published(vec!["2.0.0-rc.1", "1.9.0", "1.10.0", "1.2.0", "3.0.0-a"]);
-        let expected = [None, Some("2.0.0-rc.1"), Some("1.9.0"), Some("1.10.0"), Some("1.10.0")];
+        let expected = [
+            None,
+            Some("2.0.0-rc.1"),
+            Some("1.9.0"),
+            Some("1.10.0"),
+            Some("1.10.0"),
+        ];
         for (count, expected) in expected.into_iter().enumerate() {
             let found = latest.get(&all, &model(count as u64)).unwrap();
             assert_eq!(found.as_deref(), expected, "{count} versions");
         }
         // An older state again, after a newer one was seen.
-        assert_eq!(latest.get(&all, &model(2)).unwrap().as_deref(), Some("1.9.0"));
-        assert_eq!(latest.get(&all, &model(5)).unwrap().as_deref(), Some("1.10.0"));
+        assert_eq!(
+            latest.get(&all, &model(2)).unwrap().as_deref(),
+            Some("1.9.0")
+        );
+        assert_eq!(
+            latest.get(&all, &model(5)).unwrap().as_deref(),
+            Some("1.10.0")
+        );
     }
 
     #[test]
     fn what_was_seen_is_not_read_again() {
         let latest = LatestVersions::default();
-        latest.get(&Published(vec!["1.0.0", "1.1.0"]), &model(2)).unwrap();
+        latest
+            .get(&Published(vec!["1.0.0", "1.1.0"]), &model(2))
+            .unwrap();
         // The first two are not there any more, and nobody asks for them.
         struct Third;
         impl StateReader for Third {
@@ -119,6 +146,9 @@ mod tests {
                 Ok(Some(borsh::to_vec("1.0.5").unwrap()))
             }
         }
-        assert_eq!(latest.get(&Third, &model(3)).unwrap().as_deref(), Some("1.1.0"));
+        assert_eq!(
+            latest.get(&Third, &model(3)).unwrap().as_deref(),
+            Some("1.1.0")
+        );
     }
 }

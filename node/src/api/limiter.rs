@@ -47,8 +47,14 @@ const SMALLEST_SWEEP: usize = 1_024;
 
 impl Limiter {
     pub(super) fn new(limits: &ApiLimits) -> Self {
-        let table = Table { addresses: BTreeMap::new(), sweep_at: SMALLEST_SWEEP };
-        Self(Arc::new(Shared { limits: limits.clone(), table: Mutex::new(table) }))
+        let table = Table {
+            addresses: BTreeMap::new(),
+            sweep_at: SMALLEST_SWEEP,
+        };
+        Self(Arc::new(Shared {
+            limits: limits.clone(),
+            table: Mutex::new(table),
+        }))
     }
 
     /// Counts a connection until the guard is dropped.
@@ -71,10 +77,14 @@ impl Limiter {
         let mut table = self.0.lock();
         let usage = table.usage(from, limits, now);
         if usage.requests >= limits.max_concurrent_requests {
-            return Err(Refused::Concurrent { limit: limits.max_concurrent_requests });
+            return Err(Refused::Concurrent {
+                limit: limits.max_concurrent_requests,
+            });
         }
         if usage.tokens < 1.0 {
-            return Err(Refused::Rate { per_second: limits.requests_per_second });
+            return Err(Refused::Rate {
+                per_second: limits.requests_per_second,
+            });
         }
         usage.tokens -= 1.0;
         usage.requests += 1;
@@ -197,11 +207,21 @@ mod tests {
         let (limiter, now, from) = (Limiter::new(&limits()), Instant::now(), address("10.0.0.1"));
         let first = limiter.request(from, now).unwrap();
         let second = limiter.request(from, now).unwrap();
-        assert_eq!(limiter.request(from, now).unwrap_err(), Refused::Concurrent { limit: 2 });
+        assert_eq!(
+            limiter.request(from, now).unwrap_err(),
+            Refused::Concurrent { limit: 2 }
+        );
         drop((first, second));
         drop(limiter.request(from, now).unwrap());
-        assert_eq!(limiter.request(from, now).unwrap_err(), Refused::Rate { per_second: 10 });
-        drop(limiter.request(from, now + Duration::from_millis(100)).unwrap());
+        assert_eq!(
+            limiter.request(from, now).unwrap_err(),
+            Refused::Rate { per_second: 10 }
+        );
+        drop(
+            limiter
+                .request(from, now + Duration::from_millis(100))
+                .unwrap(),
+        );
     }
 
     #[test]
@@ -219,7 +239,11 @@ mod tests {
         let _stays = limiter.connect(address("10.1.0.0"), now).unwrap();
         for n in 0..10_000_u32 {
             let at = now + Duration::from_secs(u64::from(n));
-            drop(limiter.request(IpAddr::V4((0x0b00_0000 + n).into()), at).unwrap());
+            drop(
+                limiter
+                    .request(IpAddr::V4((0x0b00_0000 + n).into()), at)
+                    .unwrap(),
+            );
         }
         let table = limiter.0.lock();
         assert!(table.addresses.len() <= SMALLEST_SWEEP);

@@ -33,6 +33,11 @@ pub struct ApiLimits {
     pub max_concurrent_requests: u32,
     /// Blobs being sent or received in all: each sent one is in memory, at most 64 MiB.
     pub max_concurrent_blobs: usize,
+    /// Blobs being sent to or received from one account at one time; further ones of it wait.
+    pub max_concurrent_blobs_per_account: usize,
+    /// Bytes that must stay free on the disk of the blobs, which is often that of the database too; a blob that
+    /// would take from them is refused.
+    pub min_free_bytes: u64,
     /// Reads of the ledger being answered at one time; further ones wait.
     pub max_concurrent_reads: usize,
     /// Bytes of the head of a request; access tokens have about 6,700.
@@ -55,6 +60,8 @@ impl Default for ApiLimits {
             request_burst: 10_000,
             max_concurrent_requests: 2_048,
             max_concurrent_blobs: 16,
+            max_concurrent_blobs_per_account: 8,
+            min_free_bytes: 2 * 1_024 * 1_024 * 1_024,
             max_concurrent_reads: 64,
             max_head_bytes: 32 * 1_024,
         }

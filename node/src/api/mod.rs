@@ -19,6 +19,9 @@
 //! | `auth` | access tokens against the ledger |
 //! | `latest` | which version of a model is the highest |
 //! | `transactions`, `blocks`, `registry`, `accounts`, `proofs`, `blobs`, `status` | the routes |
+//! | `places` | places for blobs on their way, some for each account |
+//! | `sending` | the body of a blob on its way, with a deadline |
+//! | `recent` | the last blocks that were asked for, each read once |
 //! | `operations` | health and metrics |
 //! | `openapi` | the OpenAPI document, made from the code |
 
@@ -32,10 +35,13 @@ mod limiter;
 mod limits;
 mod openapi;
 mod operations;
+mod places;
 mod problem;
 mod proofs;
+mod recent;
 mod registry;
 mod router;
+mod sending;
 mod server;
 mod snapshot;
 mod stall;

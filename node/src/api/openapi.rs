@@ -40,6 +40,7 @@ pub(super) async fn show(State(state): State<ApiState>) -> Response<Body> {
         status::status, status::genesis, status::validators, status::params,
         show,
     ),
+    components(schemas(cairn_api::Wait)),
     modifiers(&Token)
 )]
 struct Document;
@@ -51,7 +52,9 @@ impl Modify for Token {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .bearer_format("JWT, alg ML-DSA-87, signed by the account's own key, at most 15 minutes")
+            .bearer_format(
+                "JWT, alg ML-DSA-87, signed by the account's own key, at most 15 minutes",
+            )
             .build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("token", SecurityScheme::Http(scheme));

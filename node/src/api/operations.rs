@@ -69,13 +69,19 @@ pub(super) async fn serve(
 
 fn respond(node: &NodeHandle, method: &Method, path: &str) -> Response<Body> {
     if !matches!(*method, Method::GET | Method::HEAD) {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n".to_owned());
+        return text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "only GET and HEAD\n".to_owned(),
+        );
     }
     match path {
         "/health/live" => text(StatusCode::OK, "live\n".to_owned()),
         "/health/ready" => match node.ready() {
             Ok(()) => text(StatusCode::OK, "ready\n".to_owned()),
-            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")),
+            Err(why) => text(
+                StatusCode::SERVICE_UNAVAILABLE,
+                format!("not ready: {why}\n"),
+            ),
         },
         "/metrics" => {
             let mut response = text(StatusCode::OK, node.metrics_text());
@@ -83,7 +89,10 @@ fn respond(node: &NodeHandle, method: &Method, path: &str) -> Response<Body> {
             response.headers_mut().insert(header::CONTENT_TYPE, kind);
             response
         }
-        _ => text(StatusCode::NOT_FOUND, "/health/live, /health/ready, /metrics\n".to_owned()),
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "/health/live, /health/ready, /metrics\n".to_owned(),
+        ),
     }
 }
 

@@ -27,7 +27,11 @@ impl ApiProblem {
     }
 
     pub(super) fn not_found(code: &str, what: impl Display) -> Self {
-        Self::new(StatusCode::NOT_FOUND, code, format!("there is no {what} at this height"))
+        Self::new(
+            StatusCode::NOT_FOUND,
+            code,
+            format!("there is no {what} at this height"),
+        )
     }
 
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
@@ -58,7 +62,10 @@ impl IntoResponse for ApiProblem {
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+        if matches!(
+            status,
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE
+        ) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
@@ -114,7 +121,10 @@ impl From<StoreError> for ApiProblem {
             StoreError::NotFound { digest, .. } => Self::new(
                 StatusCode::NOT_FOUND,
                 code::BLOB_NOT_FOUND,
-                format!("this node does not hold blob {}; ask another node", digest.reference()),
+                format!(
+                    "this node does not hold blob {}; ask another node",
+                    digest.reference()
+                ),
             ),
             StoreError::TooLarge { digest, limit, .. } => Self::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -122,9 +132,11 @@ impl From<StoreError> for ApiProblem {
                 format!("blob {} has more than {limit} bytes", digest.reference()),
             )
             .with("limit", *limit),
-            _ if error.kind() == ErrorKind::NotAllowed => {
-                Self::new(StatusCode::FORBIDDEN, code::NOT_ALLOWED, "the blob store refused access")
-            }
+            _ if error.kind() == ErrorKind::NotAllowed => Self::new(
+                StatusCode::FORBIDDEN,
+                code::NOT_ALLOWED,
+                "the blob store refused access",
+            ),
             _ => Self::internal(error),
         }
     }
@@ -142,7 +154,10 @@ mod tests {
     fn parts(problem: ApiProblem) -> (StatusCode, String, Value) {
         let response = problem.into_response();
         let status = response.status();
-        let kind = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        let kind = response.headers()[header::CONTENT_TYPE]
+            .to_str()
+            .unwrap()
+            .to_owned();
         let body = block_on(response.into_body().collect()).unwrap().to_bytes();
         (status, kind, serde_json::from_slice(&body).unwrap())
     }
@@ -151,7 +166,10 @@ mod tests {
     fn a_problem_has_the_members_of_rfc_9457_and_a_code() {
         let problem = ApiProblem::not_found(code::MODEL_NOT_FOUND, "model acme/bert");
         let (status, kind, body) = parts(problem);
-        assert_eq!((status.as_u16(), kind.as_str()), (404, "application/problem+json"));
+        assert_eq!(
+            (status.as_u16(), kind.as_str()),
+            (404, "application/problem+json")
+        );
         assert_eq!(
             body,
             json!({
@@ -166,7 +184,10 @@ mod tests {
 
     #[test]
     fn an_admission_error_keeps_its_code_status_and_values() {
-        let error = AdmissionError::NonceMismatch { expected: 7, got: 5 };
+        let error = AdmissionError::NonceMismatch {
+            expected: 7,
+            got: 5,
+        };
         let (status, _, body) = parts(error.clone().into());
         assert_eq!(status.as_u16(), error.http_status());
         assert_eq!(body["code"], error.code());
@@ -176,7 +197,10 @@ mod tests {
 
     #[test]
     fn the_cause_of_an_internal_error_stays_in_the_node() {
-        let error = StateError::Unreadable { height: 3, reason: "/secret/disk".to_owned() };
+        let error = StateError::Unreadable {
+            height: 3,
+            reason: "/secret/disk".to_owned(),
+        };
         let (status, _, body) = parts(error.into());
         assert_eq!(status.as_u16(), 500);
         assert_eq!(body["code"], "internal");
@@ -186,15 +210,31 @@ mod tests {
     #[test]
     fn a_missing_blob_is_not_found_and_one_too_large_is_413() {
         let (store, digest) = ("disk".to_owned(), Digest::ZERO);
-        let missing = StoreError::NotFound { store: store.clone(), digest };
+        let missing = StoreError::NotFound {
+            store: store.clone(),
+            digest,
+        };
         assert_eq!(parts(missing.into()).0.as_u16(), 404);
-        let (status, _, body) = parts(StoreError::TooLarge { store, digest, limit: 9 }.into());
-        assert_eq!((status.as_u16(), &body["values"]["limit"]), (413, &json!(9)));
+        let (status, _, body) = parts(
+            StoreError::TooLarge {
+                store,
+                digest,
+                limit: 9,
+            }
+            .into(),
+        );
+        assert_eq!(
+            (status.as_u16(), &body["values"]["limit"]),
+            (413, &json!(9))
+        );
     }
 
     #[test]
     fn a_refusal_for_want_of_a_token_says_which_kind_is_wanted() {
         let problem = ApiProblem::new(StatusCode::UNAUTHORIZED, code::TOKEN_MISSING, "x");
-        assert_eq!(problem.into_response().headers()[header::WWW_AUTHENTICATE], "Bearer");
+        assert_eq!(
+            problem.into_response().headers()[header::WWW_AUTHENTICATE],
+            "Bearer"
+        );
     }
 }

@@ -32,7 +32,11 @@ pub(super) async fn version(
     State(state): State<ApiState>,
     InPath((namespace, name, version)): InPath<(String, String, String)>,
 ) -> Result<Response<Body>, ApiProblem> {
-    record(&state, StateKey::Version(extract::version(namespace, name, version))).await
+    record(
+        &state,
+        StateKey::Version(extract::version(namespace, name, version)),
+    )
+    .await
 }
 
 /// Proves the record of an account, or that there is none.
@@ -108,7 +112,9 @@ pub(super) async fn transaction(
             let block = shared.recent.get(store, height.0)?.ok_or_else(damaged)?;
             let payload = store.payload(height)?.ok_or_else(damaged)?;
             let place = usize::try_from(index).ok();
-            let signed_hash = place.and_then(|place| payload.get(place)).ok_or_else(damaged)?;
+            let signed_hash = place
+                .and_then(|place| payload.get(place))
+                .ok_or_else(damaged)?;
             let bytes = store.transaction(signed_hash)?.ok_or_else(damaged)?;
             let claim = Claim::transaction(bytes, u64::from(index), &payload, &block.receipts)
                 .ok_or_else(damaged)?;
@@ -176,14 +182,26 @@ fn bundle(store: &Store, claim: Claim, header: Header) -> Result<Response<Body>,
         Bundle::new(claim, header, certificate)
     } else {
         let later = store.header(certified)?.ok_or_else(|| {
-            ApiProblem::internal(format_args!("block {certified} has a certificate and no header"))
+            ApiProblem::internal(format_args!(
+                "block {certified} has a certificate and no header"
+            ))
         })?;
         let path = store.history_proof(height, certified.0)?;
-        Bundle::with_history(claim, header, History { header: later, path }, certificate)
+        Bundle::with_history(
+            claim,
+            header,
+            History {
+                header: later,
+                path,
+            },
+            certificate,
+        )
     };
     let mut response = binary(height.0, bundle.encode().map_err(ApiProblem::internal)?);
     if absent {
-        response.headers_mut().insert(CLAIM_HEADER, HeaderValue::from_static(CLAIM_ABSENT));
+        response
+            .headers_mut()
+            .insert(CLAIM_HEADER, HeaderValue::from_static(CLAIM_ABSENT));
     }
     Ok(response)
 }

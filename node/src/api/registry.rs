@@ -103,8 +103,10 @@ pub(super) async fn models(
                 Some(name) => models_of(snapshot, name, cursor, limit)?,
                 None => models_of_all(snapshot, cursor, limit)?,
             };
-            let views: Result<Vec<_>, _> =
-                models.into_iter().map(|model| model_view(shared, snapshot, model)).collect();
+            let views: Result<Vec<_>, _> = models
+                .into_iter()
+                .map(|model| model_view(shared, snapshot, model))
+                .collect();
             Ok((views?, next))
         })
         .await
@@ -117,8 +119,7 @@ fn models_of(
     limit: usize,
 ) -> Result<Items<Model>, ApiProblem> {
     let from = cursor.map_or(Ok(0), parse_cursor)?;
-    let namespace =
-        query::namespace(snapshot.state(), name)?.ok_or_else(|| no_namespace(name))?;
+    let namespace = query::namespace(snapshot.state(), name)?.ok_or_else(|| no_namespace(name))?;
     let models = query::models(snapshot.state(), name, from, limit as u64)?;
     let next = next(from, models.len(), namespace.models);
     Ok((models, next))
@@ -195,9 +196,8 @@ pub(super) async fn model(
 }
 
 fn find_model(snapshot: &Snapshot, name: &ModelName) -> Result<Model, ApiProblem> {
-    query::model(snapshot.state(), name)?.ok_or_else(|| {
-        ApiProblem::not_found(code::MODEL_NOT_FOUND, format_args!("model {name}"))
-    })
+    query::model(snapshot.state(), name)?
+        .ok_or_else(|| ApiProblem::not_found(code::MODEL_NOT_FOUND, format_args!("model {name}")))
 }
 
 /// Versions of a model in order of publication.

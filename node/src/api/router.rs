@@ -28,8 +28,11 @@ pub(super) const ROUTES: usize = 27;
 
 /// Every route of the API.
 pub(super) fn router(state: ApiState) -> Router {
-    let (short, wait, blob) =
-        (state.limits.request_timeout(), state.limits.wait_timeout(), state.limits.blob_timeout());
+    let (short, wait, blob) = (
+        state.limits.request_timeout(),
+        state.limits.wait_timeout(),
+        state.limits.blob_timeout(),
+    );
     let version = "/v1/models/{ns}/{name}/versions/{version}";
     let table: Vec<(&'static str, Duration, MethodRouter<ApiState>)> = vec![
         ("/v1/transactions", wait, post(transactions::submit)),
@@ -40,9 +43,17 @@ pub(super) fn router(state: ApiState) -> Router {
         ("/v1/namespaces/{ns}", short, get(registry::namespace)),
         ("/v1/models", short, get(registry::models)),
         ("/v1/models/{ns}/{name}", short, get(registry::model)),
-        ("/v1/models/{ns}/{name}/versions", short, get(registry::versions)),
+        (
+            "/v1/models/{ns}/{name}/versions",
+            short,
+            get(registry::versions),
+        ),
         (version, short, get(registry::version)),
-        ("/v1/models/{ns}/{name}/events", short, get(registry::events)),
+        (
+            "/v1/models/{ns}/{name}/events",
+            short,
+            get(registry::events),
+        ),
         (
             "/v1/models/{ns}/{name}/versions/{version}/grants/{account}",
             short,
@@ -53,26 +64,54 @@ pub(super) fn router(state: ApiState) -> Router {
         ("/v1/accounts/{id}", short, get(accounts::show)),
         ("/v1/validators", short, get(status::validators)),
         ("/v1/params", short, get(status::params)),
-        ("/v1/proofs/versions/{ns}/{name}/{version}", short, get(proofs::version)),
+        (
+            "/v1/proofs/versions/{ns}/{name}/{version}",
+            short,
+            get(proofs::version),
+        ),
         ("/v1/proofs/accounts/{id}", short, get(proofs::account)),
         ("/v1/proofs/keys/{id}/{index}", short, get(proofs::key)),
-        ("/v1/proofs/grants/{ns}/{name}/{version}/{account}", short, get(proofs::grant)),
-        ("/v1/proofs/transactions/{hash}", short, get(proofs::transaction)),
+        (
+            "/v1/proofs/grants/{ns}/{name}/{version}/{account}",
+            short,
+            get(proofs::grant),
+        ),
+        (
+            "/v1/proofs/transactions/{hash}",
+            short,
+            get(proofs::transaction),
+        ),
         ("/v1/proofs/blocks/{height}", short, get(proofs::block)),
         ("/v1/genesis", short, get(status::genesis)),
         ("/v1/status", short, get(status::status)),
-        ("/v1/blobs/{digest}", blob, get(blobs::show).head(blobs::head).put(blobs::put)),
+        (
+            "/v1/blobs/{digest}",
+            blob,
+            get(blobs::show).head(blobs::head).put(blobs::put),
+        ),
         ("/openapi.json", short, get(openapi::show)),
     ];
     let mut router = Router::new();
     for (path, limit, methods) in table {
-        let around = Around { state: state.clone(), path, limit };
+        let around = Around {
+            state: state.clone(),
+            path,
+            limit,
+        };
         let methods = methods.fallback(other_method);
         router = router.route(path, methods.layer(from_fn_with_state(around, handle)));
     }
-    let around = Around { state: state.clone(), path: "none", limit: short };
-    let nothing = get(no_route).fallback(no_route).layer(from_fn_with_state(around, handle));
-    router.fallback_service(nothing.with_state(state.clone())).with_state(state)
+    let around = Around {
+        state: state.clone(),
+        path: "none",
+        limit: short,
+    };
+    let nothing = get(no_route)
+        .fallback(no_route)
+        .layer(from_fn_with_state(around, handle));
+    router
+        .fallback_service(nothing.with_state(state.clone()))
+        .with_state(state)
 }
 
 /// One route, as the code around its handler knows it.
@@ -89,7 +128,8 @@ async fn handle(State(around): State<Around>, request: Request, next: Next) -> R
     let admitted = match peer {
         Some(Peer(address)) => around.state.limiter.request(address, started),
         None => {
-            return ApiProblem::internal("a request came without its peer's address").into_response();
+            return ApiProblem::internal("a request came without its peer's address")
+                .into_response();
         }
     };
     let response = match admitted {
@@ -100,7 +140,10 @@ async fn handle(State(around): State<Around>, request: Request, next: Next) -> R
         Err(refused) => rate_limited(refused).into_response(),
     };
     let seconds = started.elapsed().as_secs_f64();
-    around.state.node.observe_api(around.path, response.status().as_u16(), seconds);
+    around
+        .state
+        .node
+        .observe_api(around.path, response.status().as_u16(), seconds);
     response
 }
 
@@ -120,7 +163,9 @@ fn rate_limited(refused: Refused) -> ApiProblem {
             format!("at most {limit} requests of one address at one time; wait for an answer")
         }
         Refused::Rate { per_second } => {
-            format!("at most {per_second} requests per second of one address; send them more slowly")
+            format!(
+                "at most {per_second} requests per second of one address; send them more slowly"
+            )
         }
     };
     ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, detail)
@@ -128,7 +173,11 @@ fn rate_limited(refused: Refused) -> ApiProblem {
 
 async fn other_method() -> ApiProblem {
     let detail = "this route has no such method; /openapi.json lists what it has";
-    ApiProblem::new(StatusCode::METHOD_NOT_ALLOWED, code::METHOD_NOT_ALLOWED, detail)
+    ApiProblem::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        code::METHOD_NOT_ALLOWED,
+        detail,
+    )
 }
 
 async fn no_route() -> ApiProblem {

@@ -1,8 +1,9 @@
 //! The listeners, handshakes and connections.
 
 use super::{
-    ApiConfig, operations,
+    ApiConfig,
     limiter::ConnectionGuard,
+    operations,
     router::{Peer, router},
     stall::Stall,
     state::ApiState,
@@ -91,7 +92,10 @@ pub async fn serve(
     let tls = cairn_tls::server_config(&identity, None, &alpn)?;
     let listener = listen("API", config.listen).await?;
     let ops_listener = listen("operators' listener", config.ops_listen).await?;
-    let (api, ops) = (address("API", &listener)?, address("operators' listener", &ops_listener)?);
+    let (api, ops) = (
+        address("API", &listener)?,
+        address("operators' listener", &ops_listener)?,
+    );
 
     let state = ApiState::new(handle.clone(), config.limits, handle.genesis().to_json()?);
     let server = Arc::new(Server {
@@ -109,12 +113,22 @@ pub async fn serve(
 }
 
 async fn listen(what: &'static str, address: SocketAddr) -> Result<TcpListener, ApiError> {
-    TcpListener::bind(address).await.map_err(|source| ApiError::Listen { what, address, source })
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| ApiError::Listen {
+            what,
+            address,
+            source,
+        })
 }
 
 fn address(what: &'static str, listener: &TcpListener) -> Result<SocketAddr, ApiError> {
     let unknown = SocketAddr::from(([0; 4], 0));
-    listener.local_addr().map_err(|source| ApiError::Listen { what, address: unknown, source })
+    listener.local_addr().map_err(|source| ApiError::Listen {
+        what,
+        address: unknown,
+        source,
+    })
 }
 
 struct Server {
@@ -151,7 +165,8 @@ async fn accept(server: Arc<Server>, listener: TcpListener, mut shutdown: watch:
         // A connection without a place is closed at once: a handshake would cost more than it is worth.
         if let Some(place) = server.place(from.ip()) {
             let (server, shutdown) = (Arc::clone(&server), shutdown.clone());
-            connections.spawn(async move { server.connection(socket, from.ip(), place, shutdown).await });
+            connections
+                .spawn(async move { server.connection(socket, from.ip(), place, shutdown).await });
         }
     }
     drop(listener);
@@ -174,7 +189,10 @@ impl Server {
         let of_address = of_address
             .inspect_err(|refused| tracing::debug!(%from, ?refused, "an API connection is refused"))
             .ok()?;
-        Some(Place { _of_all: of_all, _of_address: of_address })
+        Some(Place {
+            _of_all: of_all,
+            _of_address: of_address,
+        })
     }
 
     async fn connection(
@@ -209,7 +227,10 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(limits.header_timeout())
             .max_buf_size(limits.max_head_bytes)
-            .serve_connection(TokioIo::new(Stall::new(stream, limits.stall_timeout())), service);
+            .serve_connection(
+                TokioIo::new(Stall::new(stream, limits.stall_timeout())),
+                service,
+            );
         let mut connection = std::pin::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,

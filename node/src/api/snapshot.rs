@@ -37,7 +37,11 @@ impl Snapshot {
             })?,
         };
         let state = StateAt::new(store.tree(), header.height.0);
-        Ok(Self { store: store.clone(), header, state })
+        Ok(Self {
+            store: store.clone(),
+            header,
+            state,
+        })
     }
 
     /// The block's header.
@@ -77,7 +81,11 @@ const RECENT: usize = 8;
 
 impl RecentBlocks {
     /// The final block at `height`, `None` when there is none yet.
-    pub(super) fn get(&self, store: &Store, height: u64) -> Result<Option<Arc<FinalBlock>>, ApiProblem> {
+    pub(super) fn get(
+        &self,
+        store: &Store,
+        height: u64,
+    ) -> Result<Option<Arc<FinalBlock>>, ApiProblem> {
         // Held while the block is read, so that those who come meanwhile find it here. A panic elsewhere
         // leaves at worst one block too few.
         let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +96,11 @@ impl RecentBlocks {
             return Ok(None);
         };
         let receipts = store.receipts(Height(height))?.unwrap_or_default();
-        let block = Arc::new(FinalBlock { id: header.id(), header, receipts });
+        let block = Arc::new(FinalBlock {
+            id: header.id(),
+            header,
+            receipts,
+        });
         // Old blocks are asked for one by one and must not push out the new ones.
         let oldest = blocks.keys().next().copied();
         if blocks.len() < RECENT || oldest.is_some_and(|oldest| oldest < height) {

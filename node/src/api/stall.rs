@@ -22,7 +22,12 @@ pub(super) struct Stall<T> {
 
 impl<T> Stall<T> {
     pub(super) fn new(inner: T, limit: Duration) -> Self {
-        Self { inner, limit, timer: Box::pin(sleep(limit)), waiting: false }
+        Self {
+            inner,
+            limit,
+            timer: Box::pin(sleep(limit)),
+            waiting: false,
+        }
     }
 
     /// Passes `progress` on, and turns a wait that has lasted too long into an error.

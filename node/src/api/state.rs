@@ -1,7 +1,12 @@
 //! What the handlers share, and how they read.
 
 use super::{
-    ApiLimits, latest::LatestVersions, limiter::Limiter, openapi, problem::ApiProblem,
+    ApiLimits,
+    latest::LatestVersions,
+    limiter::Limiter,
+    openapi,
+    places::Places,
+    problem::ApiProblem,
     snapshot::{RecentBlocks, Snapshot},
 };
 use crate::handle::NodeHandle;
@@ -29,7 +34,7 @@ pub(super) struct Shared {
     pub(super) latest: LatestVersions,
     pub(super) recent: RecentBlocks,
     /// Places for blobs on their way.
-    pub(super) blobs: Arc<Semaphore>,
+    pub(super) blobs: Places,
     /// The genesis document, as JSON.
     pub(super) genesis: Bytes,
     /// The OpenAPI document, as JSON.
@@ -55,7 +60,10 @@ impl ApiState {
             audience: token::audience(&node.chain_id(), &node.transport_key().fingerprint()),
             latest: LatestVersions::default(),
             recent: RecentBlocks::default(),
-            blobs: Arc::new(Semaphore::new(limits.max_concurrent_blobs)),
+            blobs: Places::new(
+                limits.max_concurrent_blobs,
+                limits.max_concurrent_blobs_per_account,
+            ),
             genesis: Bytes::from(genesis),
             openapi: openapi::document(),
             reads: Arc::new(Semaphore::new(limits.max_concurrent_reads)),
@@ -92,7 +100,14 @@ impl ApiState {
         self.read(at, |shared, snapshot| {
             let data = work(shared, snapshot)?;
             let (height, time) = snapshot.position();
-            json(height, &Answer { height, time: rfc3339(time), data })
+            json(
+                height,
+                &Answer {
+                    height,
+                    time: rfc3339(time),
+                    data,
+                },
+            )
         })
         .await
     }
@@ -106,7 +121,15 @@ impl ApiState {
         self.read(at, |shared, snapshot| {
             let (items, next) = work(shared, snapshot)?;
             let (height, time) = snapshot.position();
-            json(height, &Page { height, time: rfc3339(time), items, next })
+            json(
+                height,
+                &Page {
+                    height,
+                    time: rfc3339(time),
+                    items,
+                    next,
+                },
+            )
         })
         .await
     }

@@ -37,7 +37,11 @@ pub(super) async fn validators(
     State(state): State<ApiState>,
     InQuery(at): InQuery<At>,
 ) -> Result<Response<Body>, ApiProblem> {
-    state.answer(at.at_height, |_, snapshot| Ok(query::validators(snapshot.state())?)).await
+    state
+        .answer(at.at_height, |_, snapshot| {
+            Ok(query::validators(snapshot.state())?)
+        })
+        .await
 }
 
 /// The limits of the chain.
@@ -50,5 +54,9 @@ pub(super) async fn params(
     State(state): State<ApiState>,
     InQuery(at): InQuery<At>,
 ) -> Result<Response<Body>, ApiProblem> {
-    state.answer(at.at_height, |_, snapshot| Ok(query::params(snapshot.state())?)).await
+    state
+        .answer(at.at_height, |_, snapshot| {
+            Ok(query::params(snapshot.state())?)
+        })
+        .await
 }

@@ -61,7 +61,10 @@ pub(super) async fn submit(
     let bytes = extract::body(&headers, body, MAX_TRANSACTION_BODY).await?;
     let tx_hash = state.node.submit(bytes).await?;
     if submission.wait == Wait::Accepted {
-        let accepted = Submitted { tx_hash, status: SubmittedStatus::Accepted };
+        let accepted = Submitted {
+            tx_hash,
+            status: SubmittedStatus::Accepted,
+        };
         return Ok((StatusCode::ACCEPTED, Json(accepted)).into_response());
     }
     let seconds = submission.timeout_s.min(state.limits.max_wait_s);
@@ -94,7 +97,9 @@ pub(super) async fn show(
     InPath(hash): InPath<String>,
 ) -> Result<Response<Body>, ApiProblem> {
     let tx_hash = extract::digest(&hash)?;
-    state.json(move |shared, snapshot| status(shared, snapshot, tx_hash)).await
+    state
+        .json(move |shared, snapshot| status(shared, snapshot, tx_hash))
+        .await
 }
 
 fn status(
@@ -114,12 +119,19 @@ fn status(
         }
         let status = Progress::Pending;
         return Ok(TransactionStatus {
-            tx_hash, status, height: None, index: None, block_id: None, receipt: None,
+            tx_hash,
+            status,
+            height: None,
+            index: None,
+            block_id: None,
+            receipt: None,
         });
     };
     let block = shared.recent.get(store, height.0)?;
     let found = block.as_ref().and_then(|block| {
-        let receipt = usize::try_from(index).ok().and_then(|index| block.receipts.get(index))?;
+        let receipt = usize::try_from(index)
+            .ok()
+            .and_then(|index| block.receipts.get(index))?;
         Some((block.id, receipt.clone()))
     });
     let (block_id, receipt) = found.ok_or_else(|| {

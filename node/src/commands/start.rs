@@ -20,7 +20,7 @@ pub(crate) struct Start {
     #[arg(long, default_value = "cairnd.toml")]
     config: PathBuf,
     /// What to log: error, warn, info, debug, trace, or directives of tracing-subscriber.
-    #[arg(long, env = "CAIRN_LOG", default_value = "info")]
+    #[arg(long, env = "CAIRN_LOG", default_value = "info,libp2p_swarm=warn")]
     log: String,
 }
 

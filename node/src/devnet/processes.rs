@@ -29,6 +29,19 @@ impl Processes {
     /// # Errors
     /// [`DevnetError::Running`] when it runs already, or what the system says.
     pub fn start(layout: &Layout, validators: usize) -> Result<Self, DevnetError> {
+        let program = std::env::current_exe().map_err(file("find", Path::new("cairnd")))?;
+        Self::start_with(&program, layout, validators)
+    }
+
+    /// As [`start`](Self::start), with this `cairnd` program.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_with(
+        program: &Path,
+        layout: &Layout,
+        validators: usize,
+    ) -> Result<Self, DevnetError> {
         for index in 0..validators {
             if let Some(pid) = running(layout, index) {
                 return Err(DevnetError::Running {
@@ -42,7 +55,7 @@ impl Processes {
             children: Vec::with_capacity(validators),
         };
         for index in 0..validators {
-            processes.children.push(start_one(layout, index)?);
+            processes.children.push(start_one(program, layout, index)?);
         }
         Ok(processes)
     }
@@ -102,8 +115,7 @@ impl Processes {
     }
 }
 
-fn start_one(layout: &Layout, index: usize) -> Result<Child, DevnetError> {
-    let program = std::env::current_exe().map_err(file("find", Path::new("cairnd")))?;
+fn start_one(program: &Path, layout: &Layout, index: usize) -> Result<Child, DevnetError> {
     let log_path = layout.log(index);
     let log = OpenOptions::new()
         .create(true)
@@ -111,7 +123,7 @@ fn start_one(layout: &Layout, index: usize) -> Result<Child, DevnetError> {
         .open(&log_path)
         .map_err(file("open", &log_path))?;
     let errors = log.try_clone().map_err(file("open", &log_path))?;
-    let child = Command::new(&program)
+    let child = Command::new(program)
         .arg("start")
         .arg("--config")
         .arg(layout.config(index))
@@ -119,7 +131,7 @@ fn start_one(layout: &Layout, index: usize) -> Result<Child, DevnetError> {
         .stdout(Stdio::from(log))
         .stderr(Stdio::from(errors))
         .spawn()
-        .map_err(file("start", &program))?;
+        .map_err(file("start", program))?;
     let pid = layout.pid(index);
     std::fs::write(&pid, child.id().to_string()).map_err(file("write", &pid))?;
     Ok(child)
@@ -172,9 +184,13 @@ fn running(layout: &Layout, index: usize) -> Option<Pid> {
         .then_some(pid)
 }
 
-/// The final height that a node's metrics tell.
+fn final_height(operations: SocketAddr) -> Option<u64> {
+    metric(operations, "cairn_consensus_final_height")
+}
+
+/// The value of a metric without labels, asked of a node's operations port; `None` when the node does not answer.
 #[must_use]
-pub fn final_height(operations: SocketAddr) -> Option<u64> {
+pub fn metric(operations: SocketAddr, name: &str) -> Option<u64> {
     let mut stream = TcpStream::connect_timeout(&operations, Duration::from_secs(1)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
     stream
@@ -183,7 +199,7 @@ pub fn final_height(operations: SocketAddr) -> Option<u64> {
     let mut text = String::new();
     stream.take(4 << 20).read_to_string(&mut text).ok()?;
     text.lines()
-        .find_map(|line| line.strip_prefix("cairn_consensus_final_height "))
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '))
         .and_then(|value| value.trim().parse().ok())
 }
 

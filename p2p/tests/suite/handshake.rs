@@ -1,24 +1,18 @@
-//! The handshake by itself, against ends that are ours and ends that are not.
+//! The upgrade by itself, between two nodes.
 
 use std::{net::Ipv4Addr, time::Duration};
 
 use cairn_crypto::{Digest, SigningKey};
 use cairn_p2p::{
-    AllowList, HandshakeError, Negotiated, PeerConfig, PeerRejected, Plane, PqTls, alpn, peer_id,
+    AllowList, HandshakeError, PeerConfig, PeerId, PeerRefused, Plane, PqTls, SecureStream,
+    TlsError, peer_id,
 };
-use futures_rustls::{TlsAcceptor, TlsConnector};
+use cairn_tls::Negotiated;
+use futures_rustls::rustls::{CipherSuite, NamedGroup, ProtocolVersion};
 use libp2p::tcp::tokio::TcpStream;
-use rustls::{
-    CipherSuite, NamedGroup, ProtocolVersion, SignatureScheme, crypto::aws_lc_rs::kx_group,
-    pki_types::ServerName,
-};
 use tokio::{net::TcpListener, time::timeout};
 
-use crate::{
-    foreign::{Foreign, ecdsa, ed25519, ml_dsa, spki},
-    loopback::{PATIENCE, chain, key},
-    relay::Relay,
-};
+use crate::loopback::{PATIENCE, chain, key};
 
 const PLANE: Plane = Plane::Consensus;
 
@@ -47,66 +41,40 @@ async fn sockets() -> (TcpStream, TcpStream) {
     )
 }
 
-type Settled = Result<Negotiated, HandshakeError>;
+/// The peer, and what was agreed with it.
+type Settled = Result<(PeerId, Negotiated, String), HandshakeError>;
+
+fn settled(done: Result<(PeerId, SecureStream<TcpStream>), HandshakeError>) -> Settled {
+    let (peer, stream) = done?;
+    let connection = stream.get_ref().get_ref().1;
+    let agreed = connection.alpn_protocol().unwrap().to_vec();
+    let negotiated = cairn_tls::negotiated(connection, &agreed)?;
+    Ok((peer, negotiated, String::from_utf8(agreed).unwrap()))
+}
 
 async fn between(client: &PqTls, server: &PqTls) -> (Settled, Settled) {
     let (a, b) = sockets().await;
-    let client = async { client.connect(a).await };
-    let server = async { server.accept(b).await };
-    let (client, server) = timeout(PATIENCE, futures::future::join(client, server))
-        .await
-        .unwrap();
-    // The streams are dropped only now, so that neither side sees the other leave.
-    (client.map(|c| c.0), server.map(|s| s.0))
-}
-
-fn name() -> ServerName<'static> {
-    ServerName::IpAddress(Ipv4Addr::UNSPECIFIED.into())
-}
-
-/// Our server against a foreign client.
-async fn foreign_client(server: &PqTls, client: &Foreign) -> Settled {
-    let (a, b) = sockets().await;
-    let connector = TlsConnector::from(client.client());
-    let both = futures::future::join(connector.connect(name(), a), server.accept(b));
-    let (_client, server) = timeout(PATIENCE, both).await.unwrap();
-    server.map(|s| s.0)
-}
-
-/// Our client against a foreign server.
-async fn foreign_server(client: &PqTls, server: &Foreign) -> Settled {
-    let (a, b) = sockets().await;
-    let acceptor = TlsAcceptor::from(server.server());
-    let both = futures::future::join(client.connect(a), acceptor.accept(b));
-    let (client, _server) = timeout(PATIENCE, both).await.unwrap();
-    client.map(|c| c.0)
+    let both = futures::future::join(client.connect(a), server.accept(b));
+    // Neither side is dropped before both are done, so that neither sees the other leave.
+    let (client, server) = timeout(PATIENCE, both).await.unwrap();
+    (settled(client), settled(server))
 }
 
 #[tokio::test]
 async fn what_was_negotiated_is_what_is_allowed_read_back_from_rustls() {
     let (a, b) = (key(), key());
     let (client, server) = between(&ours(&a, &[&b]), &ours(&b, &[&a])).await;
-    let expected = |key: &SigningKey| Negotiated {
-        peer: peer_id(key.public_key()),
+    let negotiated = Negotiated {
         version: ProtocolVersion::TLSv1_3,
+        group: NamedGroup::MLKEM1024,
         cipher_suite: CipherSuite::TLS13_AES_256_GCM_SHA384,
-        key_exchange: NamedGroup::MLKEM1024,
-        alpn: format!("cairn/1/consensus/{}", chain()),
+    };
+    let expected = |key: &SigningKey| {
+        let alpn = format!("cairn/1/consensus/{}", chain());
+        (peer_id(key.public_key()), negotiated, alpn)
     };
     assert_eq!(client.unwrap(), expected(&b));
     assert_eq!(server.unwrap(), expected(&a));
-}
-
-#[tokio::test]
-async fn both_sides_sign_with_ml_dsa_87_though_the_other_would_take_more() {
-    let (us, them) = (key(), key());
-    let foreign = Foreign::proper(&them, alpn(PLANE, &chain()));
-    assert!(foreign_client(&ours(&us, &[&them]), &foreign).await.is_ok());
-    assert!(foreign_server(&ours(&us, &[&them]), &foreign).await.is_ok());
-    assert_eq!(
-        *foreign.verifier.schemes.lock().unwrap(),
-        [SignatureScheme::ML_DSA_87; 2]
-    );
 }
 
 #[tokio::test]
@@ -114,9 +82,10 @@ async fn an_unlisted_key_is_turned_away_by_either_side() {
     let (a, b) = (key(), key());
     let (_, server) = between(&ours(&a, &[&b]), &ours(&b, &[])).await;
     let not_listed = |key: &SigningKey, error| {
-        let expected = PeerRejected::NotListed(peer_id(key.public_key()));
+        let fingerprint = key.public_key().fingerprint();
+        let expected = TlsError::Peer(PeerRefused::NotAllowed { fingerprint });
         assert!(
-            matches!(&error, HandshakeError::Rejected(e) if *e == expected),
+            matches!(&error, HandshakeError::Tls(e) if *e == expected),
             "{error:?}"
         );
     };
@@ -135,86 +104,8 @@ async fn a_key_is_turned_away_the_moment_it_is_delisted() {
     allow.replace([]);
     assert!(matches!(
         between(&ours(&a, &[&b]), &server).await.1,
-        Err(HandshakeError::Rejected(_))
+        Err(HandshakeError::Tls(TlsError::Peer(_)))
     ));
-}
-
-#[tokio::test]
-async fn a_listed_key_with_a_bad_signature_is_turned_away_by_either_side() {
-    let (us, listed, thief) = (key(), key(), key());
-    let mut foreign = Foreign::proper(&thief, alpn(PLANE, &chain()));
-    foreign.shown = spki(&ml_dsa(&listed));
-    let us = ours(&us, &[&listed]);
-    assert!(matches!(
-        foreign_client(&us, &foreign).await,
-        Err(HandshakeError::BadSignature)
-    ));
-    assert!(matches!(
-        foreign_server(&us, &foreign).await,
-        Err(HandshakeError::BadSignature)
-    ));
-}
-
-#[tokio::test]
-async fn classical_and_hybrid_key_exchange_is_refused_by_either_side() {
-    let (us, them) = (key(), key());
-    let us = ours(&us, &[&them]);
-    for group in [
-        kx_group::X25519,
-        kx_group::SECP256R1,
-        kx_group::SECP384R1,
-        kx_group::X25519MLKEM768,
-        kx_group::MLKEM768,
-    ] {
-        let mut foreign = Foreign::proper(&them, alpn(PLANE, &chain()));
-        foreign.groups = vec![group];
-        let error = foreign_client(&us, &foreign).await.unwrap_err();
-        assert!(
-            matches!(error, HandshakeError::NoCommonKeyExchange),
-            "{group:?}: {error:?}"
-        );
-        assert!(foreign_server(&us, &foreign).await.is_err(), "{group:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_peer_that_prefers_classical_key_exchange_still_gets_ml_kem_1024() {
-    let (us, them) = (key(), key());
-    let mut foreign = Foreign::proper(&them, alpn(PLANE, &chain()));
-    foreign.groups = vec![kx_group::X25519, kx_group::MLKEM1024];
-    let settled = foreign_client(&ours(&us, &[&them]), &foreign)
-        .await
-        .unwrap();
-    assert_eq!(settled.key_exchange, NamedGroup::MLKEM1024);
-}
-
-#[tokio::test]
-async fn ecdsa_and_ed25519_keys_are_refused_by_either_side() {
-    let (us, them) = (key(), key());
-    let us = ours(&us, &[&them]);
-    for classical in [ecdsa(), ed25519()] {
-        let foreign = Foreign::with_key(classical.clone(), alpn(PLANE, &chain()));
-        let error = foreign_client(&us, &foreign).await.unwrap_err();
-        assert!(matches!(error, HandshakeError::NoKey), "{error:?}");
-        assert!(foreign_server(&us, &foreign).await.is_err());
-
-        // And one that shows such a key while it signs as we ask.
-        let mut foreign = Foreign::proper(&them, alpn(PLANE, &chain()));
-        foreign.shown = spki(&classical);
-        for settled in [
-            foreign_client(&us, &foreign).await,
-            foreign_server(&us, &foreign).await,
-        ] {
-            let error = settled.unwrap_err();
-            assert!(
-                matches!(
-                    error,
-                    HandshakeError::Rejected(PeerRejected::NotMlDsa87 { .. })
-                ),
-                "{error:?}"
-            );
-        }
-    }
 }
 
 #[tokio::test]
@@ -228,25 +119,12 @@ async fn another_chain_or_plane_is_refused_by_both_sides() {
         let client = PqTls::new(&a, &chain, plane, listing(&[&b])).unwrap();
         let (client, server) = between(&client, &server).await;
         for error in [client.unwrap_err(), server.unwrap_err()] {
-            assert!(matches!(error, HandshakeError::Alpn { .. }), "{error:?}");
+            assert!(
+                matches!(error, HandshakeError::Tls(TlsError::Protocol { .. })),
+                "{error:?}"
+            );
         }
     }
-}
-
-#[tokio::test]
-async fn a_peer_without_alpn_is_refused_by_either_side() {
-    let (us, them) = (key(), key());
-    let us = ours(&us, &[&them]);
-    let mut foreign = Foreign::proper(&them, String::new());
-    foreign.alpn = None;
-    assert!(matches!(
-        foreign_client(&us, &foreign).await,
-        Err(HandshakeError::Alpn { .. })
-    ));
-    assert!(matches!(
-        foreign_server(&us, &foreign).await,
-        Err(HandshakeError::Alpn { .. })
-    ));
 }
 
 #[tokio::test]
@@ -256,68 +134,7 @@ async fn plain_text_is_no_handshake() {
     let (mut client, server) = sockets().await;
     client.0.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
     let error = ours(&us, &[]).accept(server).await.err().unwrap();
-    assert!(matches!(error, HandshakeError::Tls(_)), "{error:?}");
-}
-
-/// Runs a handshake through a relay and tells how both sides fared.
-async fn through(relay: Relay, client: &PqTls, server: &PqTls) -> (bool, bool) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let through = relay.start(listener.local_addr().unwrap()).await;
-    let client = async {
-        let socket = tokio::net::TcpStream::connect(through).await.unwrap();
-        client.connect(TcpStream(socket)).await
-    };
-    let server = async {
-        let socket = listener.accept().await.unwrap().0;
-        server.accept(TcpStream(socket)).await
-    };
-    let (client, server) = timeout(PATIENCE, futures::future::join(client, server))
-        .await
-        .unwrap();
-    (client.is_ok(), server.is_ok())
-}
-
-#[tokio::test]
-async fn a_truncated_handshake_fails_wherever_it_is_cut() {
-    let (a, b) = (key(), key());
-    let (client, server) = (ours(&a, &[&b]), ours(&b, &[&a]));
-    assert_eq!(
-        through(Relay::faithful(), &client, &server).await,
-        (true, true)
-    );
-    for cut in (0..9000).step_by(331) {
-        assert!(
-            !through(Relay::cutting_client(cut), &client, &server)
-                .await
-                .1,
-            "client cut at {cut}"
-        );
-        assert_eq!(
-            through(Relay::cutting_server(cut), &client, &server).await,
-            (false, false),
-            "server cut at {cut}"
-        );
-    }
-}
-
-#[tokio::test]
-async fn an_altered_handshake_fails_wherever_it_is_altered() {
-    let (a, b) = (key(), key());
-    let (client, server) = (ours(&a, &[&b]), ours(&b, &[&a]));
-    for at in (0..9000).step_by(149) {
-        assert!(
-            !through(Relay::altering_client(at), &client, &server)
-                .await
-                .1,
-            "client altered at {at}"
-        );
-        assert!(
-            !through(Relay::altering_server(at), &client, &server)
-                .await
-                .1,
-            "server altered at {at}"
-        );
-    }
+    assert!(matches!(error, HandshakeError::Violation(_)), "{error:?}");
 }
 
 #[tokio::test]

@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod foreign;
 mod handshake;
 mod loopback;
 mod mesh;

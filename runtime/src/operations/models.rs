@@ -3,8 +3,8 @@
 use super::permission::{Owners, require};
 use crate::session::{Session, Stop};
 use crate::{
-    Confidentiality, Event, Model, ModelName, Namespace, Operation, Parent, StateKey, StateReader,
-    TransactionError, Version, VersionId,
+    Confidentiality, Event, HashHolders, Model, ModelName, Namespace, Operation, Parent, StateKey,
+    StateReader, TransactionError, Version, VersionId,
 };
 use cairn_crypto::Digest;
 use std::collections::BTreeSet;
@@ -90,14 +90,7 @@ pub(super) fn publish<S: StateReader>(
     if session.exists(&version_key)? {
         return Err(TransactionError::VersionExists { id: id.clone() }.into());
     }
-    let hash_key = StateKey::ModelHash(id.model.namespace.clone(), new.model_hash);
-    if let Some(holder) = session.read::<VersionId>(&hash_key)? {
-        return Err(TransactionError::ModelHashTaken {
-            model_hash: new.model_hash,
-            holder,
-        }
-        .into());
-    }
+    let holders = check_unheld(session, &id.model.namespace, new.model_hash)?;
 
     let version = Version {
         id: id.clone(),
@@ -119,11 +112,7 @@ pub(super) fn publish<S: StateReader>(
         &id.version,
     );
     model.versions += 1;
-    session.write(&hash_key, id);
-    let count_key = StateKey::ModelHashCount(new.model_hash);
-    let holders = session.count(&count_key)?;
-    session.write(&StateKey::ModelHashAt(new.model_hash, holders), id);
-    session.write(&count_key, &(holders + 1));
+    add_holder(session, id, new.model_hash, holders);
     let event = Event::ModelRegistered {
         id: id.clone(),
         model_hash: new.model_hash,
@@ -133,6 +122,51 @@ pub(super) fn publish<S: StateReader>(
     session.emit_about(&mut model, event);
     session.write(&StateKey::Model(id.model.clone()), &model);
     Ok(())
+}
+
+/// Checks that nothing in the namespace holds the hash; returns who else does.
+fn check_unheld<S: StateReader>(
+    session: &mut Session<'_, S>,
+    namespace: &str,
+    model_hash: Digest,
+) -> Result<Option<HashHolders>, Stop> {
+    let holders: Option<HashHolders> = session.read(&StateKey::ModelHashHolders(model_hash))?;
+    let holder = match &holders {
+        Some(holders) if holders.first.model.namespace == namespace => Some(holders.first.clone()),
+        Some(holders) if holders.count > 1 => {
+            session.read(&StateKey::ModelHash(namespace.to_owned(), model_hash))?
+        }
+        _ => None,
+    };
+    match holder {
+        Some(holder) => Err(TransactionError::ModelHashTaken { model_hash, holder }.into()),
+        None => Ok(holders),
+    }
+}
+
+/// Adds a version to those that hold the hash.
+fn add_holder<S: StateReader>(
+    session: &mut Session<'_, S>,
+    id: &VersionId,
+    model_hash: Digest,
+    holders: Option<HashHolders>,
+) {
+    let holders = match holders {
+        None => HashHolders {
+            first: id.clone(),
+            count: 1,
+        },
+        Some(HashHolders { first, count }) => {
+            let namespace = id.model.namespace.clone();
+            session.write(&StateKey::ModelHash(namespace, model_hash), id);
+            session.write(&StateKey::ModelHashAt(model_hash, count), id);
+            HashHolders {
+                first,
+                count: count + 1,
+            }
+        }
+    };
+    session.write(&StateKey::ModelHashHolders(model_hash), &holders);
 }
 
 fn check_length(field: &str, value: &str, limit: u64) -> Result<(), TransactionError> {

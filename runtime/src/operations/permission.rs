@@ -13,7 +13,8 @@ pub(crate) struct Owners {
 }
 
 /// Checks the operation's row of the table for the sender: ownership first, because the caller has
-/// the owners at hand, then the role in the target's scope and the wider ones.
+/// the owners at hand, then the role in the target's scope and the wider ones. The widest is asked
+/// first: its record is the same for every target, so a block reads it once a sender.
 pub(crate) fn require<S: StateReader>(
     session: &mut Session<'_, S>,
     operation: &Operation,
@@ -33,7 +34,7 @@ pub(crate) fn require<S: StateReader>(
         return Ok(());
     }
     let target = operation.target();
-    for scope in target.widening() {
+    for scope in target.widening().rev() {
         let held: Option<Option<u64>> =
             session.read(&StateKey::RoleHeld(sender, rule.role, scope))?;
         if held.flatten().is_some() {

@@ -1,19 +1,31 @@
 //! What one block writes into the tree.
 
+use super::node::EncodedNode;
+use super::update::{self, Leaf};
 use super::{Tree, place, unreadable};
 use crate::{StateDiff, StateError};
 use cairn_crypto::Digest;
-use jmt::storage::{HasPreimage, Node, NodeBatch, NodeKey, TreeReader};
-use jmt::{KeyHash, OwnedValue};
-use std::collections::BTreeMap;
+use jmt::KeyHash;
+use jmt::storage::{HasPreimage, Node, NodeKey, TreeReader};
+use sha2::{Digest as _, Sha256};
 
 /// The nodes, values and key preimages that one height adds, and the nodes it makes stale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeBatch {
     height: u64,
-    nodes: NodeBatch,
-    preimages: BTreeMap<KeyHash, Vec<u8>>,
+    /// In order of their keys.
+    nodes: Vec<(NodeKey, EncodedNode)>,
+    /// In order of their places.
+    writes: Vec<Write>,
     stale: Vec<NodeKey>,
+}
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Write {
+    place: KeyHash,
+    key: Vec<u8>,
+    value: Option<Vec<u8>>,
 }
 
 impl TreeBatch {
@@ -24,24 +36,23 @@ impl TreeBatch {
     }
 
     /// New nodes in order of their keys. At least one: the root of this height.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&NodeKey, &Node)> {
-        self.nodes.nodes().iter()
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&NodeKey, &EncodedNode)> {
+        self.nodes.iter().map(|(key, node)| (key, node))
     }
 
     /// Values written at this height, in order of their places; `None` says that there is none from
     /// here on.
     pub fn values(&self) -> impl ExactSizeIterator<Item = (&KeyHash, Option<&[u8]>)> {
-        self.nodes
-            .values()
+        self.writes
             .iter()
-            .map(|((_, place), value)| (place, value.as_deref()))
+            .map(|write| (&write.place, write.value.as_deref()))
     }
 
     /// The encoded [`StateKey`](crate::StateKey) of every place written, in order of the places.
     pub fn preimages(&self) -> impl ExactSizeIterator<Item = (&KeyHash, &[u8])> {
-        self.preimages
+        self.writes
             .iter()
-            .map(|(place, key)| (place, key.as_slice()))
+            .map(|write| (&write.place, write.key.as_slice()))
     }
 
     /// Nodes that belong to earlier heights only: whoever drops the earlier heights drops these.
@@ -49,17 +60,25 @@ impl TreeBatch {
         self.stale.iter()
     }
 
-    pub(super) fn node(&self, key: &NodeKey) -> Option<&Node> {
-        self.nodes.get_node(key)
+    pub(super) fn node(&self, key: &NodeKey) -> Option<Node> {
+        let index = self.nodes.binary_search_by(|(node, _)| node.cmp(key));
+        index.ok().map(|index| self.nodes[index].1.decode())
     }
 
     /// `Some` if this height wrote the place; inside, what it wrote.
-    pub(super) fn value(&self, place: KeyHash) -> Option<&Option<OwnedValue>> {
-        self.nodes.values().get(&(self.height, place))
+    pub(super) fn value(&self, place: KeyHash) -> Option<Option<&Vec<u8>>> {
+        self.write(place).map(|write| write.value.as_ref())
     }
 
     pub(super) fn preimage(&self, place: KeyHash) -> Option<&Vec<u8>> {
-        self.preimages.get(&place)
+        self.write(place).map(|write| &write.key)
+    }
+
+    fn write(&self, place: KeyHash) -> Option<&Write> {
+        let index = self
+            .writes
+            .binary_search_by(|write| write.place.cmp(&place));
+        index.ok().map(|index| &self.writes[index])
     }
 }
 
@@ -76,39 +95,68 @@ pub fn apply<R: TreeReader + HasPreimage>(
     height: u64,
     diff: &StateDiff,
 ) -> Result<(Digest, TreeBatch), StateError> {
-    if let Some(parent) = height.checked_sub(1) {
-        // For an empty diff jmt would take a missing parent for an empty tree.
-        super::root(reader, parent)?;
-    }
-    let tree = Tree::new(reader);
-    let preimages: BTreeMap<_, _> = diff.keys().map(|key| (place(key), key.clone())).collect();
-    let removes = diff.values().any(Option::is_none);
-    let result = if removes || diff.is_empty() {
-        let writes = diff.iter().map(|(key, value)| (place(key), value.clone()));
-        tree.put_value_set(writes, height)
-    } else {
-        // One descent for the whole block instead of one a key. It cannot remove.
-        let writes = diff
-            .iter()
-            .filter_map(|(key, value)| Some((place(key), value.clone()?)))
-            .collect();
-        tree.batch_put_value_sets(vec![writes], None, height)
-            .and_then(|(roots, update)| match roots.as_slice() {
-                [root] => Ok((*root, update)),
-                _ => anyhow::bail!("{} roots for one set of values", roots.len()),
-            })
-    };
-    let (root, update) = result.map_err(|error| unreadable(height, &error))?;
-    let stale = update
-        .stale_node_index_batch
-        .into_iter()
-        .map(|index| index.node_key)
+    let mut writes: Vec<_> = diff
+        .iter()
+        .map(|(key, value)| Write {
+            place: place(key),
+            key: key.clone(),
+            value: value.clone(),
+        })
         .collect();
+    writes.sort_unstable_by_key(|write| write.place);
+
+    let leaves: Option<Vec<_>> = writes
+        .iter()
+        .map(|write| {
+            Some(Leaf {
+                place: write.place.0,
+                value_hash: Sha256::digest(write.value.as_ref()?).into(),
+            })
+        })
+        .collect();
+    let parent = height.checked_sub(1);
+    let (root, nodes, stale) = match leaves {
+        Some(leaves) if !leaves.is_empty() => {
+            let update = update::insert(reader, height, parent, &leaves)
+                .map_err(|error| unreadable(parent.unwrap_or(height), &error))?;
+            (update.root, update.nodes, update.stale)
+        }
+        _ => remove(reader, height, &writes)?,
+    };
     let batch = TreeBatch {
         height,
-        nodes: update.node_batch,
-        preimages,
+        nodes,
+        writes,
         stale,
     };
-    Ok((Digest::new(root.0), batch))
+    Ok((Digest::new(root), batch))
+}
+
+type Nodes = Vec<(NodeKey, EncodedNode)>;
+
+/// The same with removals, or with nothing at all, one value after the other.
+fn remove<R: TreeReader + HasPreimage>(
+    reader: &R,
+    height: u64,
+    writes: &[Write],
+) -> Result<([u8; 32], Nodes, Vec<NodeKey>), StateError> {
+    if let Some(parent) = height.checked_sub(1) {
+        // jmt would take a missing parent for an empty tree.
+        super::root(reader, parent)?;
+    }
+    let values = writes
+        .iter()
+        .map(|write| (write.place, write.value.clone()));
+    let (root, update) = Tree::new(reader)
+        .put_value_set(values, height)
+        .map_err(|error| unreadable(height, &error))?;
+    let nodes = update.node_batch.nodes().iter();
+    let stale = update.stale_node_index_batch.into_iter();
+    Ok((
+        root.0,
+        nodes
+            .map(|(key, node)| (key.clone(), EncodedNode::of(node)))
+            .collect(),
+        stale.map(|index| index.node_key).collect(),
+    ))
 }

@@ -54,7 +54,7 @@ impl<R: TreeReader> TreeReader for Layered<R> {
             .iter()
             .find(|layer| layer.height() == key.version());
         match layer.and_then(|layer| layer.node(key)) {
-            Some(node) => Ok(Some(node.clone())),
+            Some(node) => Ok(Some(node)),
             None => self.base.get_node_option(key),
         }
     }
@@ -67,7 +67,7 @@ impl<R: TreeReader> TreeReader for Layered<R> {
         let newest_first = self.layers.iter().rev();
         for layer in newest_first.filter(|layer| layer.height() <= max_version) {
             if let Some(value) = layer.value(place) {
-                return Ok(value.clone());
+                return Ok(value.cloned());
             }
         }
         self.base.get_value_option(max_version, place)

@@ -5,14 +5,16 @@ use super::TreeBatch;
 use anyhow::bail;
 use jmt::storage::{HasPreimage, LeafNode, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, OwnedValue, Version};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-/// Every node and value of every height committed to it.
+/// Every node and value of every height committed to it. In hash maps, because trees of many thousand
+/// records are measured here; nothing depends on their order.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryTree {
-    nodes: BTreeMap<NodeKey, Node>,
-    values: BTreeMap<(KeyHash, Version), Option<OwnedValue>>,
-    preimages: BTreeMap<KeyHash, Vec<u8>>,
+    nodes: HashMap<NodeKey, Node>,
+    /// Oldest first.
+    values: HashMap<KeyHash, Vec<(Version, Option<OwnedValue>)>>,
+    preimages: HashMap<KeyHash, Vec<u8>>,
 }
 
 impl MemoryTree {
@@ -22,14 +24,14 @@ impl MemoryTree {
         Self::default()
     }
 
-    /// Adds a batch.
+    /// Adds the batch of the next height.
     pub fn commit(&mut self, batch: &TreeBatch) {
         for (key, node) in batch.nodes() {
-            self.nodes.insert(key.clone(), node.clone());
+            self.nodes.insert(key.clone(), node.decode());
         }
         for (place, value) in batch.values() {
-            self.values
-                .insert((*place, batch.height()), value.map(<[u8]>::to_vec));
+            let history = self.values.entry(*place).or_default();
+            history.push((batch.height(), value.map(<[u8]>::to_vec)));
         }
         for (place, key) in batch.preimages() {
             self.preimages.insert(*place, key.to_vec());
@@ -47,10 +49,8 @@ impl TreeReader for MemoryTree {
         max_version: Version,
         place: KeyHash,
     ) -> anyhow::Result<Option<OwnedValue>> {
-        let newest = self
-            .values
-            .range((place, 0)..=(place, max_version))
-            .next_back();
+        let history = self.values.get(&place).map_or(&[][..], Vec::as_slice);
+        let newest = history.iter().rfind(|(version, _)| *version <= max_version);
         Ok(newest.and_then(|(_, value)| value.clone()))
     }
 

@@ -2,31 +2,38 @@
 //!
 //! A record lies under the SHA-256 of its encoded [`StateKey`]; a leaf commits to that hash and the
 //! SHA-256 of the record. Every height stays readable as long as its nodes are kept. The tree is
-//! written in [`TreeBatch`]es, one a block; [`Layered`] stacks batches that are not written yet over
-//! a store, so that blocks execute before they are final. Proofs are ICS-23 (`proof.rs`).
+//! written in [`TreeBatch`]es, one a block ([`apply`], by the descent of `update.rs`); [`Layered`]
+//! stacks batches that are not written yet over a store, so that blocks execute before they are final,
+//! and [`NodeCache`] keeps the upper nodes of what is written. Proofs are ICS-23 (`proof.rs`).
 
 mod batch;
 mod borrowed;
+mod cache;
 mod layered;
 mod memory;
+mod node;
 mod proof;
+mod update;
 
 pub use batch::{TreeBatch, apply};
 pub use borrowed::Borrowed;
+pub use cache::NodeCache;
 pub use layered::Layered;
 pub use memory::MemoryTree;
+pub use node::EncodedNode;
 pub use proof::{MAX_STATE_PROOF_BYTES, ProofError, StateProof, prove};
 
 use crate::{StateError, StateKey, StateReader};
 use cairn_crypto::Digest;
 use jmt::{JellyfishMerkleTree, KeyHash, storage::TreeReader};
+use sha2::{Digest as _, Sha256};
 
 /// The tree's hash function.
-pub(crate) type Tree<'a, R> = JellyfishMerkleTree<'a, R, sha2::Sha256>;
+pub(crate) type Tree<'a, R> = JellyfishMerkleTree<'a, R, Sha256>;
 
 /// The place of a key in the tree.
 pub(crate) fn place(encoded_key: &[u8]) -> KeyHash {
-    KeyHash(*Digest::of(encoded_key).as_bytes())
+    KeyHash(Sha256::digest(encoded_key).into())
 }
 
 pub(crate) fn unreadable(height: u64, error: &anyhow::Error) -> StateError {

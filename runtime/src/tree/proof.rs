@@ -8,6 +8,7 @@
 //! the paths of an absence proof have to part where their keys do, which also keeps the crate's
 //! neighbour check away from its panic on paths that never part.
 
+use super::node::{INNER_PREFIX, LEAF_PREFIX};
 use super::{Tree, unreadable};
 use crate::{StateError, StateKey};
 use base64::Engine as _;
@@ -30,10 +31,6 @@ use thiserror::Error;
 /// ([`TRANSACTION_BYTES_CEILING`](crate::params::TRANSACTION_BYTES_CEILING)).
 pub const MAX_STATE_PROOF_BYTES: usize = 1024 * 1024;
 
-/// Domain separator of an inner node of the tree, as [`jmt::ics23_spec`] has it.
-const INNER_PREFIX: &[u8] = b"JMT::IntrnalNode";
-/// Domain separator of a leaf.
-const LEAF_PREFIX: &[u8] = b"JMT::LeafNode";
 /// Bits of a key's hash, and so the longest path.
 const PLACE_BITS: usize = 256;
 

@@ -1,0 +1,80 @@
+//! Keys of the state as text for people. Digests are whole: two keys that differ never read the same by
+//! their digests.
+
+use cairn_runtime::StateKey;
+
+/// A key in words. Names that no operation would have accepted can stand in a key of which a bundle shows the
+/// absence, so control characters are escaped.
+pub(crate) fn readable(key: &StateKey) -> String {
+    let mut text = String::new();
+    for character in words(key).chars() {
+        if character.is_control() {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
+/// Several keys in words.
+pub(crate) fn readable_list(keys: &[StateKey]) -> String {
+    if keys.is_empty() {
+        return "no record".to_owned();
+    }
+    keys.iter().map(readable).collect::<Vec<_>>().join(", ")
+}
+
+fn words(key: &StateKey) -> String {
+    match key {
+        StateKey::Params => "parameters of the chain".to_owned(),
+        StateKey::Account(id) => format!("account {id}"),
+        StateKey::AccountKey(id, index) => format!("key {index} of account {id}"),
+        StateKey::Nonce(id) => format!("nonce of account {id}"),
+        StateKey::AccountCount => "number of accounts".to_owned(),
+        StateKey::AccountAt(at) => format!("account number {at}"),
+        StateKey::RoleAt(id, at) => format!("role number {at} of account {id}"),
+        StateKey::RoleHeld(id, role, scope) => format!("role {role} in {scope} of account {id}"),
+        StateKey::Namespace(name) => format!("namespace {name}"),
+        StateKey::NamespaceCount => "number of namespaces".to_owned(),
+        StateKey::NamespaceAt(at) => format!("namespace number {at}"),
+        StateKey::Model(name) => format!("model {name}"),
+        StateKey::ModelAt(namespace, at) => format!("model number {at} of namespace {namespace}"),
+        StateKey::Version(id) => format!("version {id}"),
+        StateKey::VersionAt(model, at) => format!("version number {at} of model {model}"),
+        StateKey::ModelHash(namespace, hash) => {
+            format!("model hash {hash} in namespace {namespace}")
+        }
+        StateKey::ModelHashHolders(hash) => format!("holders of model hash {hash}"),
+        StateKey::ModelHashAt(hash, at) => format!("holder number {at} of model hash {hash}"),
+        StateKey::Grant(id, reader) => format!("access of account {reader} to version {id}"),
+        StateKey::GrantCount(id) => format!("number of readers of version {id}"),
+        StateKey::GrantAt(id, at) => format!("reader number {at} of version {id}"),
+        StateKey::EventAt(model, at) => format!("event number {at} of model {model}"),
+        StateKey::ValidatorCount => "number of validators".to_owned(),
+        StateKey::Validator(at) => format!("validator number {at}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cairn_crypto::Digest;
+    use cairn_runtime::AccountId;
+
+    #[test]
+    fn digests_are_whole_and_nothing_moves_the_cursor() {
+        let mut bytes = [7; 32];
+        bytes[31] = 8;
+        let id = AccountId(Digest::new(bytes));
+        assert_eq!(
+            readable(&StateKey::Account(id)),
+            format!("account {}08", "07".repeat(31))
+        );
+        let forged = StateKey::Namespace("acme\r\u{1b}[2Kaccount".to_owned());
+        assert_eq!(
+            readable(&forged),
+            "namespace acme\\r\\u{1b}[2Kaccount"
+        );
+    }
+}

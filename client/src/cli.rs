@@ -1,0 +1,207 @@
+//! What can be written on the command line.
+
+use crate::commands::{
+    account, audit, completion, grant, keygen, list, log, namespace, prove, pull, push, role, show,
+    tx, verify,
+};
+use crate::exit;
+use cairn_crypto::Digest;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Push, pull, verify and audit AI models on a Cairn chain
+#[derive(Debug, Parser)]
+#[command(
+    name = "cairn",
+    version,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = exit::help()
+)]
+pub(crate) struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct Global {
+    /// A node to ask, cairn://host:port; repeatable, the first is preferred [env: CAIRN_NODES]
+    #[arg(long = "node", value_name = "URL", global = true)]
+    pub(crate) nodes: Vec<String>,
+    /// The genesis document, in which everything is proved [env: CAIRN_GENESIS]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) genesis: Option<PathBuf>,
+    /// The account's key file [env: CAIRN_KEY]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) key: Option<PathBuf>,
+    /// A file whose first line is the key file's passphrase [env: CAIRN_PASSPHRASE_FILE, or the
+    /// passphrase in CAIRN_PASSPHRASE]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Fingerprint of a further node's transport key to accept; repeatable
+    #[arg(long = "node-key", value_name = "SHA256", global = true)]
+    pub(crate) node_keys: Vec<Digest>,
+    /// The configuration file [env: CAIRN_CONFIG]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// Results as JSON
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// No notes and no progress on stderr
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+}
+
+/// The commands, by what they may reach.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Commands that ask nodes.
+    #[command(flatten)]
+    Online(Online),
+    /// Commands that reach no network.
+    #[command(flatten)]
+    Offline(Offline),
+}
+
+/// Commands that ask nodes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Online {
+    /// Publish a model: encrypt it, store it, record it on the ledger, and wait until that is final
+    /// and proved
+    Push(push::PushArgs),
+    /// Fetch a version, prove its record and check every byte before anything is put in place
+    Pull(pull::PullArgs),
+    /// Compare a local copy with a version on the ledger, file by file
+    Verify(verify::VerifyArgs),
+    /// Show the record of a version, proved against genesis
+    Show(show::ShowArgs),
+    /// List models, the models of a namespace, or the versions of a model, as a node tells them
+    List(list::ListArgs),
+    /// What happened to a model, oldest first, as a node tells it
+    Log(log::LogArgs),
+    /// Give an account access to a version that you can read: seals 32 bytes to its key, moves no
+    /// model
+    Grant(grant::GrantArgs),
+    /// Write a proof that anyone can check offline with `cairn audit` and the genesis document
+    Prove(prove::ProveArgs),
+    /// Admit and show accounts
+    #[command(subcommand)]
+    Account(account::AccountCommand),
+    /// Grant and revoke roles (needs Admin)
+    #[command(subcommand)]
+    Role(role::RoleCommand),
+    /// Create and list namespaces
+    #[command(subcommand)]
+    Namespace(namespace::NamespaceCommand),
+    /// How the configured nodes are, by their own word
+    Status,
+    /// Show a transaction; a final one with its receipt, proved against genesis
+    Tx(tx::TxArgs),
+}
+
+/// Commands that reach no network.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Offline {
+    /// Make the keys of an account: an encrypted key file, and the card that an admin needs to
+    /// admit it
+    Keygen(keygen::KeygenArgs),
+    /// Check a proof offline, against the genesis document alone
+    Audit(audit::AuditArgs),
+    /// Print a completion script for a shell
+    Completion(completion::CompletionArgs),
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use clap::CommandFactory;
+
+    /// Every command with its path of names, the program itself first.
+    fn commands() -> Vec<(Vec<String>, clap::Command)> {
+        let mut program = Cli::command();
+        program.build();
+        let mut todo = vec![(Vec::new(), program)];
+        let mut found = Vec::new();
+        while let Some((path, command)) = todo.pop() {
+            for sub in command.get_subcommands() {
+                let mut path: Vec<String> = path.clone();
+                path.push(sub.get_name().to_owned());
+                todo.push((path, sub.clone()));
+            }
+            found.push((path, command));
+        }
+        found
+    }
+
+    #[test]
+    fn the_command_line_has_no_contradictions() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_every_option_has_help() {
+        let commands = commands();
+        assert!(commands.len() >= 22, "{}", commands.len());
+        for (path, mut command) in commands {
+            let help = command.render_long_help().to_string();
+            assert!(command.get_about().is_some(), "{path:?} says nothing");
+            assert!(help.contains("Usage:"), "{path:?}: {help}");
+            for argument in command.get_arguments() {
+                let text = argument
+                    .get_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(!text.is_empty(), "{path:?} {}", argument.get_id());
+            }
+            // Asking for help must reach it, whatever else the command requires.
+            let mut words = vec!["cairn".to_owned()];
+            words.extend(path.clone());
+            words.push("--help".to_owned());
+            let asked = Cli::try_parse_from(words).unwrap_err();
+            assert_eq!(
+                asked.kind(),
+                clap::error::ErrorKind::DisplayHelp,
+                "{path:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_command_takes_the_options_of_every_command() {
+        for (path, command) in commands() {
+            let named: Vec<_> = command
+                .get_arguments()
+                .filter_map(|a| a.get_long())
+                .collect();
+            for option in ["node", "genesis", "key", "passphrase-file", "json", "quiet"] {
+                assert!(named.contains(&option), "{path:?} lacks --{option}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_option_takes_a_passphrase() {
+        for (path, command) in commands() {
+            let named: Vec<_> = command
+                .get_arguments()
+                .filter_map(|a| a.get_long())
+                .collect();
+            assert!(!named.contains(&"passphrase"), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn the_help_lists_every_exit_code() {
+        let help = Cli::command().render_help().to_string();
+        assert!(help.contains(&exit::help()), "{help}");
+    }
+}

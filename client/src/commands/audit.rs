@@ -1,0 +1,139 @@
+//! `cairn audit`: no node is asked, and nothing here could ask one.
+
+use super::{read_file, values};
+use crate::exit::Failure;
+use crate::output::{Fields, Output};
+use crate::settings::Settings;
+use cairn_audit::{Bundle, Claim, MAX_BUNDLE_BYTES, Summary, Verified};
+use cairn_client::HeadNote;
+use cairn_genesis::GenesisDocument;
+use cairn_runtime::{Outcome, StateKey};
+use clap::Args;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Which proof, and how old it may be.
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// The proof that `cairn prove` wrote
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Refuse a claim about how things are that is older, such as 1h, 90m or 30s
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    max_age: Option<Duration>,
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    #[serde(flatten)]
+    verified: &'a Verified,
+    head: HeadNote,
+}
+
+/// Runs the command.
+pub(crate) fn run(
+    arguments: &AuditArgs,
+    settings: &Settings,
+    output: Output,
+) -> Result<(), Failure> {
+    let genesis = GenesisDocument::load(settings.genesis()?)?;
+    let bytes = read_file(&arguments.file, "a proof", MAX_BUNDLE_BYTES as u64)?;
+    let heads = settings.heads();
+    let audited = cairn_client::audit(&bytes, &genesis, arguments.max_age, heads.as_ref())?;
+    let view = View {
+        verified: &audited.verified,
+        head: audited.head,
+    };
+    output.result(&view, || text(&audited.bundle, &audited.verified))
+}
+
+fn text(bundle: &Bundle, verified: &Verified) -> String {
+    claim(bundle, verified)
+        .add("height", verified.height)
+        .add("time", cairn_api::time::rfc3339(verified.time_ms))
+        .add("block", verified.block_id)
+        .add(
+            "signed by",
+            format!("{} validators, a quorum", verified.signers),
+        )
+        .add("chain", verified.chain_id)
+        .render()
+}
+
+fn claim(bundle: &Bundle, verified: &Verified) -> Fields {
+    let fields = Fields::new();
+    match &verified.claim {
+        Summary::Block => fields.add("proved", "a final block"),
+        Summary::Version { version } => fields
+            .add("proved", format!("version {}", version.id))
+            .add("model hash", version.model_hash.reference())
+            .add_some(
+                "vector hash",
+                version.vector_hash.map(|digest| digest.reference()),
+            )
+            .add("manifest", version.manifest_digest.reference())
+            .add("owner", version.owner)
+            .add("published", cairn_api::time::rfc3339(version.timestamp_ms)),
+        Summary::Account { account } => fields
+            .add("proved", format!("account {}", account.id))
+            .add("name", &account.display_name),
+        Summary::Grant { id, grant } => fields
+            .add("proved", format!("{} may read {id}", grant.reader))
+            .add(
+                "granted by",
+                format!("{} at height {}", grant.granted_by, grant.granted_at),
+            ),
+        Summary::Transaction {
+            tx_hash,
+            sender,
+            index,
+            outcome,
+        } => fields
+            .add(
+                "proved",
+                format!("transaction {tx_hash}, number {index} of its block"),
+            )
+            .add("sender", sender)
+            .add("outcome", outcome_text(outcome)),
+        Summary::Records { records } => {
+            // The claim has the same keys in the same order, and not only as text.
+            let names = keys(&bundle.claim).into_iter().map(record_name);
+            names
+                .zip(records)
+                .fold(fields, |fields, (name, record)| match &record.value {
+                    Some(value) => fields.add("proved", format!("{name}: {value}")),
+                    None => fields.add("proved", format!("there is no {name}")),
+                })
+        }
+    }
+}
+
+fn keys(claim: &Claim) -> Vec<&StateKey> {
+    match claim {
+        Claim::Absent { key, .. } | Claim::Record { key, .. } => vec![key],
+        Claim::Records(records) => records.iter().map(|record| &record.key).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn record_name(key: &StateKey) -> String {
+    match key {
+        StateKey::Account(id) => format!("account {id}"),
+        StateKey::AccountKey(id, index) => format!("key {index} of account {id}"),
+        StateKey::Namespace(name) => format!("namespace {name}"),
+        StateKey::Model(name) => format!("model {name}"),
+        StateKey::Version(id) => format!("version {id}"),
+        StateKey::Grant(id, reader) => format!("access of {reader} to {id}"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// What came of a transaction, in words.
+pub(super) fn outcome_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Applied(events) if events.len() == 1 => "applied, 1 event".to_owned(),
+        Outcome::Applied(events) => format!("applied, {} events", events.len()),
+        Outcome::Failed { operation, error } => format!("failed at operation {operation}: {error}"),
+    }
+}

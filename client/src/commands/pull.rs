@@ -1,0 +1,96 @@
+//! `cairn pull`.
+
+use super::Context;
+use crate::exit::Failure;
+use crate::output::{Fields, seconds, size};
+use crate::progress;
+use cairn_client::{Pulled, Reference};
+use cairn_crypto::Digest;
+use cairn_runtime::Confidentiality;
+use clap::Args;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// What to fetch, and where to put it.
+#[derive(Debug, Args)]
+pub(crate) struct PullArgs {
+    /// namespace/name@version, namespace/name or sha256:<hex>
+    #[arg(value_name = "REF")]
+    reference: Reference,
+    /// Folder to put it in; must not exist, or be empty
+    #[arg(long, short, value_name = "DIR")]
+    output: PathBuf,
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    version: String,
+    model_hash: Digest,
+    manifest_digest: Digest,
+    private: bool,
+    files: u64,
+    bytes: u64,
+    output: &'a Path,
+    proved_at_height: u64,
+    seconds: f64,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: &PullArgs, context: &Context) -> Result<(), Failure> {
+    let session = context.session()?;
+    let id = session.client().resolve(&arguments.reference).await?;
+    let progress = progress::bar("pulling", context.output().shows_progress());
+    let pulled = session.pull(&id, &arguments.output, progress).await?;
+    let view = View {
+        version: pulled.version.id.to_string(),
+        model_hash: pulled.version.model_hash,
+        manifest_digest: pulled.version.manifest_digest,
+        private: matches!(
+            pulled.version.confidentiality,
+            Confidentiality::Private { .. }
+        ),
+        files: pulled.files,
+        bytes: pulled.bytes,
+        output: &arguments.output,
+        proved_at_height: pulled.verified.height.0,
+        seconds: pulled.elapsed.as_secs_f64(),
+    };
+    context.output().result(&view, || text(&view, &pulled))
+}
+
+/// What was fetched, and everything that was checked before it was put in place.
+fn text(view: &View<'_>, pulled: &Pulled) -> String {
+    let access = if view.private {
+        "the grant is proved, its data key is the one that the ledger commits to"
+    } else {
+        "the version is public: stored unencrypted"
+    };
+    let files = if view.files == 1 {
+        "file has its"
+    } else {
+        "files have the"
+    };
+    let digests = if view.files == 1 {
+        "recorded digest"
+    } else {
+        "recorded digests"
+    };
+    let fields = Fields::new()
+        .add(
+            "record",
+            format!("proved against genesis at height {}", view.proved_at_height),
+        )
+        .add("access", access)
+        .add(
+            "bytes",
+            format!("{} in {} {files} {digests}", size(view.bytes), view.files),
+        )
+        .add("model hash", view.model_hash.reference())
+        .add("took", seconds(pulled.elapsed));
+    format!(
+        "pulled {} into {}\n{}",
+        view.version,
+        view.output.display(),
+        fields.render()
+    )
+}

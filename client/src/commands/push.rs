@@ -1,0 +1,181 @@
+//! `cairn push`.
+
+use super::{Context, read_text, values};
+use crate::exit::Failure;
+use crate::output::{Fields, seconds, size};
+use crate::progress;
+use cairn_client::{PushRequest, Pushed};
+use cairn_crypto::Digest;
+use cairn_runtime::{AccountId, ModelName, Parent, VersionId};
+use clap::Args;
+use serde::Serialize;
+use serde::de::IgnoredAny;
+use std::path::{Path, PathBuf};
+
+/// The most that is read of a metadata file, bytes. The chain's own limit is lower.
+const MAX_METADATA_BYTES: u64 = 1 << 20;
+
+/// What to publish, and as what.
+#[derive(Debug, Args)]
+pub(crate) struct PushArgs {
+    /// The model: a folder or a file
+    #[arg(value_name = "MODEL")]
+    path: PathBuf,
+    /// Name to publish under
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = values::model_name)]
+    name: ModelName,
+    /// Version, SemVer
+    #[arg(long, value_name = "X.Y.Z")]
+    version: String,
+    /// A JSON file of metadata
+    #[arg(long, value_name = "FILE")]
+    metadata: Option<PathBuf>,
+    /// The embedding vector: 3,072 float32 in a .npy file
+    #[arg(long, value_name = "FILE")]
+    vector: Option<PathBuf>,
+    /// Store the model unencrypted
+    #[arg(long, conflicts_with = "readers")]
+    public: bool,
+    /// What it derives from, such as sha256:<hex>=fine_tuned; repeatable
+    #[arg(long = "parent", value_name = "SHA256=RELATION", value_parser = values::parent)]
+    parents: Vec<Parent>,
+    /// Account that may read it; repeatable
+    #[arg(long = "reader", value_name = "ACCOUNT")]
+    readers: Vec<AccountId>,
+    /// Description of the model, if this push registers it
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    description: String,
+}
+
+#[derive(Serialize)]
+struct View {
+    model: String,
+    version: String,
+    model_hash: Digest,
+    vector_hash: Option<Digest>,
+    manifest_digest: Digest,
+    tx_hash: Digest,
+    height: u64,
+    block_id: cairn_consensus::BlockId,
+    time: String,
+    files: u64,
+    bytes: u64,
+    bytes_sent: u64,
+    readers: Vec<AccountId>,
+    seconds: f64,
+}
+
+/// Runs the command.
+pub(crate) async fn run(arguments: PushArgs, context: &Context) -> Result<(), Failure> {
+    let id = VersionId {
+        model: arguments.name,
+        version: arguments.version,
+    };
+    id.check()
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    // Before the passphrase is asked for: these cost nobody anything.
+    for path in [Some(&arguments.path), arguments.vector.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        if !path.exists() {
+            let message = format!("{}: there is no such file or folder", path.display());
+            return Err(Failure::Usage(message));
+        }
+    }
+    let metadata = arguments.metadata.as_deref().map(metadata).transpose()?;
+    let session = context.session()?;
+    context.output().note(&format!(
+        "publishing {id} as account {}; if it is interrupted, run it again and it goes on",
+        session.account()
+    ));
+    let mut request = PushRequest::new(arguments.path, id);
+    if let Some(metadata) = metadata {
+        request.metadata = metadata;
+    }
+    request.description = arguments.description;
+    request.vector = arguments.vector;
+    request.public = arguments.public;
+    request.parents = arguments.parents;
+    request.readers = arguments.readers.clone();
+    request.resume_dir = context.settings.resume_dir();
+    request.progress = progress::bar("pushing", context.output().shows_progress());
+    let pushed = session.push(request).await?;
+    let view = view(&pushed, arguments.readers);
+    context.output().result(&view, || text(&pushed))
+}
+
+/// The metadata as it stands in the file, after a check that it is JSON: nothing is rewritten, so no
+/// number loses digits.
+fn metadata(path: &Path) -> Result<String, Failure> {
+    let text = read_text(path, "metadata", MAX_METADATA_BYTES)?;
+    let text = text.trim();
+    serde_json::from_str::<IgnoredAny>(text).map_err(|source| Failure::Json {
+        what: path.display().to_string(),
+        source,
+    })?;
+    Ok(text.to_owned())
+}
+
+fn view(pushed: &Pushed, readers: Vec<AccountId>) -> View {
+    View {
+        model: pushed.id.model.to_string(),
+        version: pushed.id.version.clone(),
+        model_hash: pushed.model_hash,
+        vector_hash: pushed.vector_hash,
+        manifest_digest: pushed.manifest_digest,
+        tx_hash: pushed.published.tx_hash,
+        height: pushed.published.height,
+        block_id: pushed.published.block_id,
+        time: pushed.published.time.clone(),
+        files: pushed.files,
+        bytes: pushed.bytes,
+        bytes_sent: pushed.bytes_sent,
+        readers,
+        seconds: pushed.elapsed.as_secs_f64(),
+    }
+}
+
+fn text(pushed: &Pushed) -> String {
+    let fields = Fields::new()
+        .add("model hash", pushed.model_hash.reference())
+        .add("manifest", pushed.manifest_digest.reference())
+        .add_some(
+            "vector",
+            pushed.vector_hash.map(|digest| digest.reference()),
+        )
+        .add("transaction", pushed.published.tx_hash)
+        .add("height", pushed.published.height)
+        .add("block", pushed.published.block_id)
+        .add("size", size(pushed.bytes))
+        .add("sent", size(pushed.bytes_sent))
+        .add("took", seconds(pushed.elapsed));
+    format!(
+        "published {}: final, and proved against genesis\n{}",
+        pushed.id,
+        fields.render()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn metadata_is_kept_to_the_letter_and_must_be_json() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_owned();
+        let exact = r#"{ "loss": 0.12345678901234567890123, "n": 123456789012345678901234567890 }"#;
+        std::fs::write(&path, format!("{exact}\n")).unwrap();
+        assert_eq!(metadata(&path).unwrap(), exact);
+        for bad in ["", "{", "{} {}", "loss: 1"] {
+            std::fs::write(&path, bad).unwrap();
+            assert!(
+                matches!(metadata(&path), Err(Failure::Json { .. })),
+                "{bad}"
+            );
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The SDK of Cairn: what a program needs to publish, find, fetch and prove AI models.
+//!
+//! A [`Client`] speaks to several nodes and believes none of them: whatever matters is fetched as a
+//! proof bundle and checked against the genesis document. A [`Session`] is a client with an
+//! account's keys: it signs transactions, pushes, pulls and grants.
+//!
+//! ```no_run
+//! use cairn_client::{Client, ClientConfig};
+//! use cairn_genesis::GenesisDocument;
+//! use std::sync::Arc;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let genesis = Arc::new(GenesisDocument::load("genesis.json")?);
+//! let nodes = vec!["cairn://127.0.0.1:7400".parse()?];
+//! let client = Client::new(ClientConfig::new(nodes, genesis))?;
+//! let version = client.proved_version(&"acme/bert@1.0.0".parse()?).await?;
+//! println!("{}", version.model_hash);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `client` | [`Client`], [`ClientConfig`] |
+//! | `endpoint` | [`Endpoint`]: where a node is |
+//! | `connection` | one connection to a node, and the pool of idle ones |
+//! | `call` | one request and its answer, within limits |
+//! | `attempt` | the same request to one node after another |
+//! | `routes` | a typed method for every route that reads |
+//! | `submit` | transactions on their way to a block |
+//! | `transaction` | [`TransactionBuilder`] |
+//! | `proof` | [`Subject`], and bundles fetched and verified; [`audit`] offline |
+//! | `heads` | [`HeadStore`]: the newest header seen, kept between runs |
+//! | `link` | how a proof's header goes together with the newest one seen |
+//! | `reference` | [`Reference`]: how people name a version |
+//! | `card` | [`AccountCard`]: what an admin needs to admit an account |
+//! | `session` | [`Session`], [`Final`] |
+//! | `access` | data keys: sealed, opened, committed to |
+//! | `token` | access tokens for blobs |
+//! | `blobs` | [`NodeBlobStore`] |
+//! | `push`, `pull` | models, there and back |
+//! | `resume` | what an interrupted push leaves for the next one |
+//! | `error` | [`ClientError`] |
+
+#![forbid(unsafe_code)]
+
+mod access;
+mod attempt;
+mod blobs;
+mod call;
+mod card;
+mod client;
+mod connection;
+mod endpoint;
+mod error;
+mod heads;
+mod link;
+mod proof;
+mod pull;
+mod push;
+mod reference;
+mod resume;
+mod routes;
+mod session;
+mod submit;
+mod token;
+mod transaction;
+
+pub use access::{Recipient, key_commit, open_grant, seal_for, version_digest};
+pub use blobs::NodeBlobStore;
+pub use card::{AccountCard, CARD_FORMAT, CardError, MAX_CARD_BYTES};
+pub use client::{Client, ClientConfig};
+pub use endpoint::{Endpoint, ParseEndpointError};
+pub use error::{CallError, ClientError, NodeFailure};
+pub use heads::{HeadNote, HeadStore};
+pub use proof::{Audited, Proved, Subject, audit};
+pub use pull::Pulled;
+pub use push::{PushRequest, Pushed};
+pub use reference::{ParseReferenceError, Reference};
+pub use session::{Final, Session};
+pub use submit::Wait;
+pub use transaction::{EXPIRY_BLOCKS, TransactionBuilder};

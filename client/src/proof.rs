@@ -1,0 +1,312 @@
+//! Bundles: fetched from whoever has them, believed only when they lead to the genesis document.
+
+use crate::call::Call;
+use crate::routes::segment;
+use crate::{CallError, Client, ClientError, HeadNote, HeadStore};
+use cairn_api::code;
+use cairn_audit::{Anchor, Bundle, Claim, MAX_BUNDLE_BYTES, Verified, verify};
+use cairn_crypto::{Digest, codec};
+use cairn_genesis::GenesisDocument;
+use cairn_runtime::{Account, AccountId, AccountKey, Grant, StateKey, Version, VersionId};
+use std::fmt;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How long a proof is asked for that no node has yet: the certificate of a block comes shortly after it.
+const PATIENCE: Duration = Duration::from_secs(15);
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What a proof is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The record of a version.
+    Version(VersionId),
+    /// The record of an account.
+    Account(AccountId),
+    /// A pair of keys of an account, by index.
+    Key(AccountId, u32),
+    /// A reader's grant.
+    Grant(VersionId, AccountId),
+    /// A final transaction with its receipt, by its hash.
+    Transaction(Digest),
+    /// That the block of this height is final.
+    Block(u64),
+}
+
+impl Subject {
+    fn path(&self) -> String {
+        let version = |id: &VersionId| {
+            let (namespace, name) = (segment(&id.model.namespace), segment(&id.model.name));
+            format!("{namespace}/{name}/{}", segment(&id.version))
+        };
+        match self {
+            Self::Version(id) => format!("/v1/proofs/versions/{}", version(id)),
+            Self::Account(id) => format!("/v1/proofs/accounts/{id}"),
+            Self::Key(id, index) => format!("/v1/proofs/keys/{id}/{index}"),
+            Self::Grant(id, reader) => format!("/v1/proofs/grants/{}/{reader}", version(id)),
+            Self::Transaction(hash) => format!("/v1/proofs/transactions/{}", hash.reference()),
+            Self::Block(height) => format!("/v1/proofs/blocks/{height}"),
+        }
+    }
+
+    /// The place in the state, for what lies there.
+    fn state_key(&self) -> Option<StateKey> {
+        match self {
+            Self::Version(id) => Some(StateKey::Version(id.clone())),
+            Self::Account(id) => Some(StateKey::Account(*id)),
+            Self::Key(id, index) => Some(StateKey::AccountKey(*id, *index)),
+            Self::Grant(id, reader) => Some(StateKey::Grant(id.clone(), *reader)),
+            Self::Transaction(_) | Self::Block(_) => None,
+        }
+    }
+
+    /// Whether a bundle, if it is true, answers the question.
+    fn check(&self, bundle: &Bundle) -> Result<(), ClientError> {
+        let about = match &bundle.claim {
+            Claim::Version { id, .. } => *self == Self::Version(id.clone()),
+            Claim::Account { id, .. } => *self == Self::Account(*id),
+            Claim::Grant { id, reader, .. } => *self == Self::Grant(id.clone(), *reader),
+            Claim::Record { key, .. } => {
+                matches!(self, Self::Key(..)) && self.state_key().as_ref() == Some(key)
+            }
+            Claim::Absent { key, .. } => self.state_key().as_ref() == Some(key),
+            Claim::Transaction(proof) => *self == Self::Transaction(proof.receipt.tx_hash),
+            Claim::Block => *self == Self::Block(bundle.header.height.0),
+            Claim::Records(_) => false,
+        };
+        if about {
+            return Ok(());
+        }
+        Err(ClientError::OtherClaim {
+            expected: self.to_string(),
+            got: described(&bundle.claim),
+        })
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(id) => write!(f, "version {id}"),
+            Self::Account(id) => write!(f, "account {id}"),
+            Self::Key(id, index) => write!(f, "key {index} of account {id}"),
+            Self::Grant(id, reader) => write!(f, "grant of {id} to {reader}"),
+            Self::Transaction(hash) => write!(f, "transaction {}", hash.reference()),
+            Self::Block(height) => write!(f, "block {height}"),
+        }
+    }
+}
+
+fn described(claim: &Claim) -> String {
+    match claim {
+        Claim::Block => "a block of another height".to_owned(),
+        Claim::Version { id, .. } => Subject::Version(id.clone()).to_string(),
+        Claim::Account { id, .. } => Subject::Account(*id).to_string(),
+        Claim::Grant { id, reader, .. } => Subject::Grant(id.clone(), *reader).to_string(),
+        Claim::Transaction(proof) => Subject::Transaction(proof.receipt.tx_hash).to_string(),
+        Claim::Absent { key, .. } => format!("the absence of {key:?}"),
+        Claim::Record { key, .. } => format!("{key:?}"),
+        Claim::Records(records) => format!("a list of {} records", records.len()),
+    }
+}
+
+/// A value, and the proof that the ledger holds it.
+#[derive(Clone, Debug)]
+pub struct Proved<T> {
+    /// The value.
+    pub value: T,
+    /// What was verified: block, time, signers.
+    pub verified: Verified,
+}
+
+/// A bundle that was found true offline.
+#[derive(Clone, Debug)]
+pub struct Audited {
+    /// The bundle.
+    pub bundle: Bundle,
+    /// What was verified.
+    pub verified: Verified,
+    /// What became of the newest header seen.
+    pub head: HeadNote,
+}
+
+/// Checks a bundle's bytes against the genesis document, and the newest header seen if there is a place for one. It
+/// opens no connection: everything needed is in the bytes.
+///
+/// With `max_age`, a claim about how things are is refused when it is older by this computer's clock.
+///
+/// # Errors
+/// [`ClientError::Bundle`], [`ClientError::Genesis`], [`ClientError::Audit`], and [`ClientError::Head`] when the bundle
+/// contradicts the newest header seen.
+pub fn audit(
+    bytes: &[u8],
+    genesis: &GenesisDocument,
+    max_age: Option<Duration>,
+    heads: Option<&HeadStore>,
+) -> Result<Audited, ClientError> {
+    let bundle = Bundle::decode(bytes)?;
+    let anchor = Anchor::genesis(genesis)?;
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).ok();
+    let now_ms = now_ms.and_then(|since| u64::try_from(since.as_millis()).ok());
+    let verified = verify(&bundle, &anchor, now_ms, max_age)?;
+    let head = match heads {
+        Some(heads) => heads.observe(&verified, None)?,
+        None => HeadNote::NotKept,
+    };
+    Ok(Audited {
+        bundle,
+        verified,
+        head,
+    })
+}
+
+impl Client {
+    /// Fetches and verifies a bundle; as [`Client::prove`], for those who only want the file.
+    ///
+    /// # Errors
+    /// As [`Client::prove`].
+    pub async fn fetch_bundle(&self, subject: &Subject) -> Result<Bundle, ClientError> {
+        Ok(self.prove(subject).await?.0)
+    }
+
+    /// Fetches a bundle about a subject and verifies it against the genesis document and the newest header seen. The
+    /// bundle says what the subject is, or that it does not exist. A node whose proof does not hold is passed over.
+    ///
+    /// # Errors
+    /// [`ClientError::Audit`], [`ClientError::Bundle`] or [`ClientError::OtherClaim`] when no node gave a proof that
+    /// holds, [`ClientError::Head`] when it contradicts the newest header seen, [`ClientError::Refused`] for a
+    /// transaction or block that is not final, [`ClientError::Unreachable`].
+    pub async fn prove(&self, subject: &Subject) -> Result<(Bundle, Verified), ClientError> {
+        let call = Call {
+            max_bytes: MAX_BUNDLE_BYTES,
+            ..Call::get(subject.path())
+        };
+        let begun = Instant::now();
+        let (bundle, verified) = loop {
+            let read = |body: &[u8]| -> Result<(Bundle, Verified), ClientError> {
+                let bundle = Bundle::decode(body)?;
+                subject.check(&bundle)?;
+                let verified = verify(&bundle, &self.inner.anchor, None, None)?;
+                Ok((bundle, verified))
+            };
+            let answer = self
+                .ask_with(&call, |reply| {
+                    read(&reply.body).map_err(|error| CallError::Proof(Box::new(error)))
+                })
+                .await;
+            match answer {
+                Err(error) if not_yet(subject, &error) && begun.elapsed() < PATIENCE => {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => return Err(unmasked(error)),
+                Ok(proved) => break proved,
+            }
+        };
+        self.note_head(&verified).await?;
+        Ok((bundle, verified))
+    }
+
+    /// The record of a version, proved.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`] when its absence is proved; else as [`Client::prove`].
+    pub async fn proved_version(&self, id: &VersionId) -> Result<Version, ClientError> {
+        Ok(self.version_with_proof(id).await?.value)
+    }
+
+    /// The record of a version, and its proof.
+    ///
+    /// # Errors
+    /// As [`Client::proved_version`].
+    pub async fn version_with_proof(&self, id: &VersionId) -> Result<Proved<Version>, ClientError> {
+        let subject = Subject::Version(id.clone());
+        let (bundle, verified) = self.prove(&subject).await?;
+        match bundle.claim {
+            Claim::Version { value, .. } => Ok(Proved { value, verified }),
+            _ => Err(absent(&subject)),
+        }
+    }
+
+    /// The record of an account, proved.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`] when its absence is proved; else as [`Client::prove`].
+    pub async fn proved_account(&self, id: &AccountId) -> Result<Account, ClientError> {
+        let subject = Subject::Account(*id);
+        match self.prove(&subject).await?.0.claim {
+            Claim::Account { value, .. } => Ok(value),
+            _ => Err(absent(&subject)),
+        }
+    }
+
+    /// The newest keys of an account and their index, proved: what a data key is sealed to.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`] when there is no such account, [`ClientError::KeyNotValid`] when its newest keys are
+    /// not valid now; else as [`Client::prove`].
+    pub async fn proved_key(&self, id: &AccountId) -> Result<(u32, AccountKey), ClientError> {
+        let account = self.proved_account(id).await?;
+        let index = account.keys.saturating_sub(1);
+        let subject = Subject::Key(*id, index);
+        let (bundle, verified) = self.prove(&subject).await?;
+        let Claim::Record { value, .. } = bundle.claim else {
+            return Err(absent(&subject));
+        };
+        let key: AccountKey = codec::decode(&value, MAX_BUNDLE_BYTES)
+            .map_err(|error| ClientError::Audit(cairn_audit::AuditError::Record(error)))?;
+        if !key.is_valid_at(verified.height.0.saturating_add(1)) {
+            return Err(ClientError::KeyNotValid { account: *id });
+        }
+        Ok((index, key))
+    }
+
+    /// A reader's grant, proved; `None` when it is proved that there is none.
+    ///
+    /// # Errors
+    /// As [`Client::prove`].
+    pub async fn proved_grant(
+        &self,
+        id: &VersionId,
+        reader: &AccountId,
+    ) -> Result<Option<Grant>, ClientError> {
+        let subject = Subject::Grant(id.clone(), *reader);
+        Ok(match self.prove(&subject).await?.0.claim {
+            Claim::Grant { value, .. } => Some(value),
+            _ => None,
+        })
+    }
+}
+
+fn absent(subject: &Subject) -> ClientError {
+    ClientError::NotFound {
+        what: subject.to_string(),
+    }
+}
+
+/// Whether the answer may be another one in a moment: the node has the block and not its certificate yet, or,
+/// being another than the one that called a transaction final, not even the block.
+fn not_yet(subject: &Subject, error: &ClientError) -> bool {
+    let waits = |problem: &cairn_api::Problem| problem.code == code::HEIGHT_NOT_AVAILABLE;
+    match error {
+        ClientError::Unreachable { failures } => failures.iter().any(
+            |failure| matches!(&failure.error, CallError::Unavailable(problem) if waits(problem)),
+        ),
+        error => {
+            matches!(subject, Subject::Transaction(_))
+                && error.is_refusal(code::TRANSACTION_NOT_FOUND)
+        }
+    }
+}
+
+/// When proofs came and none held, that is what is to be told, not that nobody was reached.
+fn unmasked(error: ClientError) -> ClientError {
+    let ClientError::Unreachable { mut failures } = error else {
+        return error;
+    };
+    let proof = failures
+        .iter()
+        .position(|failure| matches!(failure.error, CallError::Proof(_)));
+    match proof.map(|place| failures.swap_remove(place).error) {
+        Some(CallError::Proof(error)) => *error,
+        _ => ClientError::Unreachable { failures },
+    }
+}

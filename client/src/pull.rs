@@ -1,0 +1,92 @@
+//! Pull: a version on the ledger becomes files, and every byte of them is checked.
+
+use crate::{ClientError, Session};
+use cairn_artifacts::{Manifest, PackageError, Progress, PullOptions};
+use cairn_audit::Verified;
+use cairn_runtime::{Grant, Version, VersionId};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What was pulled, and what it was checked against.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// The version's record, proved.
+    pub version: Version,
+    /// The proof of the record: height, block, time, signers.
+    pub verified: Verified,
+    /// The account's grant, proved; `None` for a public version.
+    pub grant: Option<Grant>,
+    /// The manifest that every file was checked against.
+    pub manifest: Manifest,
+    /// Files written.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How long it took, all in all.
+    pub elapsed: Duration,
+}
+
+impl Session {
+    /// Pulls a version into the folder `target`, which must not exist or be empty. Record and grant are proved, the
+    /// data key is checked against its commitment, and the files against the model hash before they are put in place.
+    ///
+    /// # Errors
+    /// What [`Session::data_key`] says, and [`ClientError::Package`] naming the store, blob or file.
+    pub async fn pull(
+        &self,
+        id: &VersionId,
+        target: &Path,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Pulled, ClientError> {
+        let begun = Instant::now();
+        let open = self.open_version(id).await?;
+        let stores = self.stores().await?;
+        let version = open.version.value;
+        let options = PullOptions {
+            progress,
+            ..PullOptions::default()
+        };
+        let pulled = cairn_artifacts::pull(
+            &stores,
+            &version.manifest_digest,
+            &version.model_hash,
+            open.data_key.as_ref(),
+            target,
+            options,
+        )
+        .await?;
+        Ok(Pulled {
+            version,
+            verified: open.version.verified,
+            grant: open.grant,
+            manifest: pulled.manifest,
+            files: pulled.files,
+            bytes: pulled.bytes,
+            elapsed: begun.elapsed(),
+        })
+    }
+
+    /// Compares a local copy with a version, file by file, and returns the manifest that it agrees with.
+    ///
+    /// # Errors
+    /// [`ClientError::Package`] naming the first file that differs; else as [`Session::pull`].
+    pub async fn verify_local(
+        &self,
+        path: &Path,
+        id: &VersionId,
+    ) -> Result<Manifest, ClientError> {
+        let open = self.open_version(id).await?;
+        let stores = self.stores().await?;
+        let version = open.version.value;
+        let digest = &version.manifest_digest;
+        let manifest =
+            cairn_artifacts::fetch_manifest(&stores, digest, open.data_key.as_ref()).await?;
+        let (expected, got) = (version.model_hash, manifest.model_hash());
+        if got != expected {
+            return Err(PackageError::ModelHash { expected, got }.into());
+        }
+        cairn_artifacts::verify_local(path, &manifest).await?;
+        Ok(manifest)
+    }
+}

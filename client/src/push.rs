@@ -1,0 +1,294 @@
+//! Push: a model becomes blobs in a node's store and a version on the ledger.
+
+use crate::access::{Recipient, key_commit, seal_for};
+use crate::resume::Resume;
+use crate::{ClientError, Final, NodeBlobStore, Session};
+use cairn_api::code;
+use cairn_artifacts::{NoProgress, Progress, PushOptions};
+use cairn_crypto::{DataKey, Digest};
+use cairn_runtime::{
+    AccountId, Confidentiality, Operation, Parent, TransactionError, VersionId,
+};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A new version is encrypted under its first data key.
+const FIRST_GENERATION: u32 = 0;
+
+/// What to publish, and how.
+#[derive(Clone)]
+pub struct PushRequest {
+    /// The model: a folder or a file.
+    pub path: PathBuf,
+    /// The version's name.
+    pub id: VersionId,
+    /// Description of the model, if this push registers it.
+    pub description: String,
+    /// JSON text, opaque to the ledger.
+    pub metadata: String,
+    /// The embedding vector's `.npy` file.
+    pub vector: Option<PathBuf>,
+    /// Store the model unencrypted.
+    pub public: bool,
+    /// What it derives from.
+    pub parents: Vec<Parent>,
+    /// Who may read it, besides the publisher.
+    pub readers: Vec<AccountId>,
+    /// A private folder under which interrupted pushes are kept, without which they start again from nothing.
+    pub resume_dir: Option<PathBuf>,
+    /// Told how far the push is.
+    pub progress: Arc<dyn Progress>,
+}
+
+impl PushRequest {
+    /// A private model with metadata `{}`, and nothing that is optional.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, id: VersionId) -> Self {
+        Self {
+            path: path.into(),
+            id,
+            description: String::new(),
+            metadata: "{}".to_owned(),
+            vector: None,
+            public: false,
+            parents: Vec::new(),
+            readers: Vec::new(),
+            resume_dir: None,
+            progress: Arc::new(NoProgress),
+        }
+    }
+}
+
+impl fmt::Debug for PushRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PushRequest")
+            .field("path", &self.path)
+            .field("id", &self.id)
+            .field("vector", &self.vector)
+            .field("public", &self.public)
+            .field("parents", &self.parents)
+            .field("readers", &self.readers)
+            .field("resume_dir", &self.resume_dir)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// The version's name.
+    pub id: VersionId,
+    /// `H("cairn/manifest/v1", manifest)`.
+    pub model_hash: Digest,
+    /// Digest of the embedding vector, if there is one.
+    pub vector_hash: Option<Digest>,
+    /// SHA-256 of the stored manifest.
+    pub manifest_digest: Digest,
+    /// The transaction, final and proved.
+    pub published: Final,
+    /// Files of the model.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Bytes that were sent: what the node had already was not.
+    pub bytes_sent: u64,
+    /// How long it took, all in all.
+    pub elapsed: Duration,
+}
+
+impl Session {
+    /// Publishes a model: stores it, encrypted unless it is public, and records it in one transaction, which also
+    /// registers the model if it is new and gives the data key to publisher and readers. What can be known to fail is
+    /// found before anything is sent.
+    ///
+    /// # Errors
+    /// [`ClientError::Invalid`] for what the ledger would refuse, [`ClientError::Refused`] and
+    /// [`ClientError::NotFound`] for a namespace or reader that does not exist, [`ClientError::Package`] for the files
+    /// and blobs, and what [`Session::transact`] says.
+    pub async fn push(&self, request: PushRequest) -> Result<Pushed, ClientError> {
+        let begun = Instant::now();
+        self.check(&request)?;
+        let registered = self.is_registered(&request.id).await?;
+        let recipients = self.recipients(&request).await?;
+        let store = self.store_for_push().await?;
+
+        let resume = match &request.resume_dir {
+            Some(parent) if !request.public => {
+                let chain_id = self.client().chain_id();
+                Some(Resume::open(parent, chain_id, &request.path, &request.id)?)
+            }
+            _ => None,
+        };
+        let data_key = match &resume {
+            Some(resume) => resume.data_key()?,
+            None => DataKey::generate()?,
+        };
+        let options = PushOptions {
+            public: request.public,
+            vector: request.vector.clone(),
+            resume_dir: resume.as_ref().map(|resume| resume.folder().to_owned()),
+            progress: Arc::clone(&request.progress),
+            ..PushOptions::default()
+        };
+        let stored = cairn_artifacts::push(&store, &request.path, &data_key, options).await?;
+
+        let operations = self.operations(&request, &stored, &data_key, &recipients)?;
+        let published = self
+            .publish(&request, operations, registered)
+            .await?;
+        if let Some(resume) = resume {
+            resume.remove()?;
+        }
+        Ok(Pushed {
+            id: request.id,
+            model_hash: stored.model_hash,
+            vector_hash: stored.vector_hash,
+            manifest_digest: stored.manifest_digest,
+            published,
+            files: stored.manifest.files.len() as u64,
+            bytes: stored.manifest.total_size(),
+            bytes_sent: stored.bytes_sent,
+            elapsed: begun.elapsed(),
+        })
+    }
+
+    /// What needs no node.
+    fn check(&self, request: &PushRequest) -> Result<(), ClientError> {
+        let invalid = |error| ClientError::Invalid(Box::new(error));
+        request.id.check().map_err(invalid)?;
+        let params = &self.client().genesis().state.params;
+        let (got, limit) = (request.metadata.len() as u64, params.max_metadata_bytes);
+        if got > limit {
+            return Err(invalid(TransactionError::TooLong {
+                field: "metadata".to_owned(),
+                got,
+                limit,
+            }));
+        }
+        let (got, limit) = (request.parents.len() as u64, params.max_parents);
+        if got > limit {
+            return Err(invalid(TransactionError::TooManyParents { got, limit }));
+        }
+        if request.public && !request.readers.is_empty() {
+            let id = request.id.clone();
+            return Err(invalid(TransactionError::NotPrivate { id }));
+        }
+        Ok(())
+    }
+
+    /// Whether the model exists. Its namespace must, and the version must not.
+    async fn is_registered(&self, id: &VersionId) -> Result<bool, ClientError> {
+        let client = self.client();
+        match client.model(&id.model).await {
+            Ok(_) => {}
+            Err(error) if error.is_refusal(code::MODEL_NOT_FOUND) => {
+                client.namespace(&id.model.namespace).await?;
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        }
+        match client.version(id).await {
+            Ok(_) => Err(ClientError::Invalid(Box::new(
+                TransactionError::VersionExists { id: id.clone() },
+            ))),
+            Err(error) if error.is_refusal(code::VERSION_NOT_FOUND) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The publisher and the readers, each once, with their newest keys; nobody for a public model.
+    async fn recipients(&self, request: &PushRequest) -> Result<Vec<Recipient>, ClientError> {
+        let mut recipients = Vec::new();
+        if request.public {
+            return Ok(recipients);
+        }
+        let mut seen = BTreeSet::new();
+        for account in std::iter::once(&self.account()).chain(&request.readers) {
+            if seen.insert(*account) {
+                recipients.push(self.client().recipient(account).await?);
+            }
+        }
+        Ok(recipients)
+    }
+
+    /// The first node that answers and is not catching up. One push goes to one node; nodes pass blobs on.
+    async fn store_for_push(&self) -> Result<NodeBlobStore, ClientError> {
+        let mut failures = Vec::new();
+        for store in self.stores().await? {
+            match self.client().status_of(store.endpoint()).await {
+                Ok(status) if !status.syncing => return Ok(store),
+                Ok(status) => failures.push(crate::NodeFailure {
+                    node: store.endpoint().clone(),
+                    error: crate::CallError::Unavailable(Box::new(cairn_api::Problem::new(
+                        503,
+                        code::NODE_SYNCING,
+                        format!("the node is catching up at height {}", status.height),
+                    ))),
+                }),
+                Err(ClientError::Unreachable { failures: more }) => failures.extend(more),
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ClientError::Unreachable { failures })
+    }
+
+    fn operations(
+        &self,
+        request: &PushRequest,
+        stored: &cairn_artifacts::Pushed,
+        data_key: &DataKey,
+        recipients: &[Recipient],
+    ) -> Result<Vec<Operation>, ClientError> {
+        let id = &request.id;
+        let confidentiality = if request.public {
+            Confidentiality::Public
+        } else {
+            Confidentiality::Private {
+                key_commit: key_commit(id, FIRST_GENERATION, data_key),
+                generation: FIRST_GENERATION,
+            }
+        };
+        let mut operations = vec![Operation::PublishVersion {
+            id: id.clone(),
+            model_hash: stored.model_hash,
+            vector_hash: stored.vector_hash,
+            manifest_digest: stored.manifest_digest,
+            metadata: request.metadata.clone(),
+            parents: request.parents.clone(),
+            confidentiality,
+        }];
+        let chain_id = self.client().chain_id();
+        for to in recipients {
+            operations.push(seal_for(chain_id, id, FIRST_GENERATION, data_key, to)?);
+        }
+        Ok(operations)
+    }
+
+    /// Publishes, and registers the model first if it is new. Another push may register it in between.
+    async fn publish(
+        &self,
+        request: &PushRequest,
+        operations: Vec<Operation>,
+        registered: bool,
+    ) -> Result<Final, ClientError> {
+        if registered {
+            return self.transact(operations).await;
+        }
+        let mut with_model = vec![Operation::RegisterModel {
+            model: request.id.model.clone(),
+            description: request.description.clone(),
+        }];
+        with_model.extend(operations.iter().cloned());
+        match self.transact(with_model).await {
+            Err(ClientError::Failed { error, .. })
+                if matches!(*error, TransactionError::ModelExists { .. }) =>
+            {
+                self.transact(operations).await
+            }
+            result => result,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! How people name a version.
+use cairn_crypto::Digest;
+use cairn_runtime::{ModelName, VersionId};
+use std::{fmt, str::FromStr};
+use thiserror::Error;
+
+/// `namespace/name@version`, `namespace/name` or `sha256:<hex>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// One version.
+    Version(VersionId),
+    /// The latest version of a model.
+    Model(ModelName),
+    /// A model hash.
+    Digest(Digest),
+}
+
+/// A text that names no version.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{text:?} is not a reference: {reason}; expected namespace/name@version, namespace/name or sha256:<64 hexadecimal digits>")]
+pub struct ParseReferenceError {
+    /// The text.
+    pub text: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version(id) => id.fmt(f),
+            Self::Model(name) => name.fmt(f),
+            Self::Digest(digest) => f.write_str(&digest.reference()),
+        }
+    }
+}
+
+impl FromStr for Reference {
+    type Err = ParseReferenceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refused = |reason: String| ParseReferenceError { text: text.to_owned(), reason };
+        if text.starts_with("sha256:") {
+            return text.parse().map(Self::Digest).map_err(|e: cairn_crypto::ParseDigestError| refused(e.to_string()));
+        }
+        if text.contains('@') {
+            text.parse().map(Self::Version).map_err(|e: cairn_runtime::ParseNameError| refused(e.to_string()))
+        } else {
+            text.parse().map(Self::Model).map_err(|e: cairn_runtime::ParseNameError| refused(e.to_string()))
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What an interrupted push leaves for the next one: a folder for the plan of its files, and the data key.
+
+use crate::ClientError;
+use borsh::{BorshDeserialize, BorshSerialize};
+use cairn_crypto::{DataKey, Digest, codec};
+use cairn_runtime::VersionId;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+const FORMAT: u8 = 1;
+/// Bytes of the file: format and key.
+const LENGTH: usize = 1 + DataKey::LEN;
+
+/// The content of the file of a data key.
+#[derive(BorshSerialize, BorshDeserialize)]
+struct Kept {
+    format: u8,
+    data_key: [u8; DataKey::LEN],
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.data_key);
+    }
+}
+
+/// The folder of one push: one model path, published as one version on one chain.
+pub(crate) struct Resume {
+    folder: PathBuf,
+}
+
+impl Resume {
+    /// The folder below `parent`, made with access for its owner only.
+    pub(crate) fn open(
+        parent: &Path,
+        chain_id: &Digest,
+        model: &Path,
+        id: &VersionId,
+    ) -> Result<Self, ClientError> {
+        let model = fs::canonicalize(model).map_err(failed("find", model))?;
+        let name = borsh::to_vec(&(chain_id, model.as_os_str().as_encoded_bytes(), id))
+            .expect("a vector takes every byte");
+        let name = Digest::of(&name).to_string();
+        let folder = parent.join(&name[..32]);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
+            .map_err(failed("make", &folder))?;
+        Ok(Self { folder })
+    }
+
+    /// Where the plan of the files goes.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn key_path(&self) -> PathBuf {
+        self.folder.join("data-key")
+    }
+
+    /// The data key of the interrupted push, or a new one, kept before it is used. A file that is not whole
+    /// was never used and is replaced.
+    pub(crate) fn data_key(&self) -> Result<DataKey, ClientError> {
+        if let Some(key) = self.read()? {
+            return Ok(key);
+        }
+        let key = DataKey::generate()?;
+        self.write(&key)?;
+        Ok(key)
+    }
+
+    fn read(&self) -> Result<Option<DataKey>, ClientError> {
+        let path = self.key_path();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("open", &path)(error)),
+        };
+        let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH + 1));
+        file.take(LENGTH as u64 + 1)
+            .read_to_end(&mut bytes)
+            .map_err(failed("read", &path))?;
+        let kept = codec::decode::<Kept>(&bytes, LENGTH).ok();
+        let kept = kept.filter(|kept| kept.format == FORMAT);
+        Ok(kept.map(|kept| DataKey::from_bytes(kept.data_key)))
+    }
+
+    fn write(&self, key: &DataKey) -> Result<(), ClientError> {
+        let path = self.key_path();
+        let kept = Kept {
+            format: FORMAT,
+            data_key: *key.as_bytes(),
+        };
+        let write = || {
+            let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH));
+            kept.serialize(&mut *bytes)?;
+            let temporary = path.with_extension("new");
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&temporary)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            File::open(&self.folder)?.sync_all()
+        };
+        write().map_err(failed("write", &path))
+    }
+
+    /// Removes the key, after the version was published, and the folder, if nothing else is in it.
+    pub(crate) fn remove(self) -> Result<(), ClientError> {
+        let path = self.key_path();
+        fs::remove_file(&path).map_err(failed("remove", &path))?;
+        match fs::remove_dir(&self.folder) {
+            Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
+                Err(failed("remove", &self.folder)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ClientError {
+    let path = path.to_owned();
+    move |source| ClientError::Io {
+        action,
+        path,
+        source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn open(parent: &Path, version: &str) -> Resume {
+        let id = version.parse().unwrap();
+        Resume::open(parent, &Digest::ZERO, parent, &id).unwrap()
+    }
+
+    #[test]
+    fn a_second_push_of_the_same_version_finds_the_key_and_another_does_not() {
+        let place = tempfile::tempdir().unwrap();
+        let key = open(place.path(), "a/b@1.0.0").data_key().unwrap();
+        let again = open(place.path(), "a/b@1.0.0").data_key().unwrap();
+        assert_eq!(key.as_bytes(), again.as_bytes());
+        let other = open(place.path(), "a/b@1.0.1").data_key().unwrap();
+        assert_ne!(key.as_bytes(), other.as_bytes());
+    }
+
+    #[test]
+    fn only_the_owner_can_read_the_key() {
+        let place = tempfile::tempdir().unwrap();
+        let resume = open(place.path(), "a/b@1.0.0");
+        resume.data_key().unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&resume.key_path()), 0o600);
+        assert_eq!(mode(resume.folder()), 0o700);
+    }
+
+    #[test]
+    fn a_file_that_is_not_whole_is_replaced() {
+        let place = tempfile::tempdir().unwrap();
+        let resume = open(place.path(), "a/b@1.0.0");
+        for bytes in [&b""[..], &[1; LENGTH - 1], &[1; LENGTH + 1], &[2; LENGTH]] {
+            fs::write(resume.key_path(), bytes).unwrap();
+            let key = resume.data_key().unwrap();
+            let again = resume.data_key().unwrap();
+            assert_eq!(key.as_bytes(), again.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_finished_push_leaves_nothing() {
+        let place = tempfile::tempdir().unwrap();
+        let resume = open(place.path(), "a/b@1.0.0");
+        resume.data_key().unwrap();
+        resume.remove().unwrap();
+        assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,30 @@
+//! The figures of one run, as text and as JSON.
+
+use crate::finality::Finality;
+use crate::primitives::Primitives;
+use crate::transfer::Transfer;
+use serde::Serialize;
+
+/// See the [module](self).
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Report {
+    /// What the cryptography alone costs.
+    pub(crate) primitives: Primitives,
+    /// One a network.
+    pub(crate) networks: Vec<Finality>,
+    /// Push and pull.
+    pub(crate) transfers: Vec<Transfer>,
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        writeln!(f, "{}", self.primitives)?;
+        for network in &self.networks {
+            writeln!(f, "{network}")?;
+        }
+        for transfer in &self.transfers {
+            writeln!(f, "{transfer}")?;
+        }
+        Ok(())
+    }
+}
