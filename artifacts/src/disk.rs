@@ -85,8 +85,9 @@ impl DiskStore {
     pub async fn free_space(&self) -> Result<u64, StoreError> {
         let folder = Arc::clone(&self.folder);
         self.run(move || {
-            let disk = rustix::fs::statvfs(&folder.path)
-                .map_err(|error| folder.io("ask for the free space of", &folder.path)(error.into()))?;
+            let disk = rustix::fs::statvfs(&folder.path).map_err(|error| {
+                folder.io("ask for the free space of", &folder.path)(error.into())
+            })?;
             Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
         })
         .await
@@ -260,9 +261,13 @@ impl Folder {
             fs::rename(&place, &aside).map(|()| true)
         });
         match moved {
-            Ok(true) => tracing::error!(blob = %digest, aside = %aside.display(), "a blob was damaged on disk; it was moved aside, and can be put again"),
+            Ok(true) => {
+                tracing::error!(blob = %digest, aside = %aside.display(), "a blob was damaged on disk; it was moved aside, and can be put again")
+            }
             Ok(false) => {}
-            Err(error) => tracing::error!(blob = %digest, %error, "a blob is damaged on disk, and cannot be moved aside"),
+            Err(error) => {
+                tracing::error!(blob = %digest, %error, "a blob is damaged on disk, and cannot be moved aside")
+            }
         }
     }
 

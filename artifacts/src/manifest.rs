@@ -241,7 +241,10 @@ mod tests {
         let manifest = Manifest::new(vec![entry("a", b"1")], None, Some(blind)).unwrap();
         let shown = format!("{manifest:?}");
         assert!(shown.contains("Blind(..)"), "{shown}");
-        assert!(!shown.contains("171") && !shown.contains("ab, ab"), "{shown}");
+        assert!(
+            !shown.contains("171") && !shown.contains("ab, ab"),
+            "{shown}"
+        );
     }
 
     #[test]

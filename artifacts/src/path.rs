@@ -165,7 +165,8 @@ pub(crate) fn is_left_out(name: &str) -> bool {
 
 /// Disks that ignore case are common, so `.GIT` is `.git`.
 fn is_top_level_git(name: &str) -> bool {
-    (name.as_bytes().get(..GIT.len())).is_some_and(|start| start.eq_ignore_ascii_case(GIT.as_bytes()))
+    (name.as_bytes().get(..GIT.len()))
+        .is_some_and(|start| start.eq_ignore_ascii_case(GIT.as_bytes()))
 }
 
 /// Some file systems drop spaces and dots at the end of a name.

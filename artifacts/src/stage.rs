@@ -268,7 +268,11 @@ fn walk(
         let entry = entry.map_err(PackageError::io("list", folder))?;
         let path = entry.path();
         let metadata = fs::symlink_metadata(&path).map_err(PackageError::io("read", &path))?;
-        let Some(name) = entry.file_name().to_str().map(|name| format!("{prefix}{name}")) else {
+        let Some(name) = entry
+            .file_name()
+            .to_str()
+            .map(|name| format!("{prefix}{name}"))
+        else {
             // No path of a package.
             remove(&path, &metadata)?;
             continue;

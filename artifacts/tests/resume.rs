@@ -346,10 +346,9 @@ async fn a_private_model_is_pulled_for_this_user_alone_and_a_public_one_for_all(
             .unwrap();
         if !public {
             // Left by a pull that did not know better.
-            let stage = folder.path().join(format!(
-                ".copy-{public}.pull-{}",
-                pushed.manifest_digest
-            ));
+            let stage = folder
+                .path()
+                .join(format!(".copy-{public}.pull-{}", pushed.manifest_digest));
             write(&stage, "files/sub/a.bin", b"content");
         }
         pull_from(&stores, &pushed, &target).await.unwrap();

@@ -247,7 +247,10 @@ fn whatever_a_folder_is_read_as_is_a_valid_manifest_or_an_error() {
     }
     // A model of one file has that file's name, whatever it is.
     let one = model.join("model.sig");
-    assert!(matches!(scan(&one, &options), Err(PackageError::Path { .. })));
+    assert!(matches!(
+        scan(&one, &options),
+        Err(PackageError::Path { .. })
+    ));
 }
 
 #[tokio::test]

@@ -136,7 +136,8 @@ pub enum AuditError {
     /// The bundle is true, and about something else than what was asked.
     #[error(
         "the bundle is about {}, asked was for {}: whoever gave it answered another question, ask for the right bundle",
-        key::readable_list(got), key::readable_list(expected)
+        key::readable_list(got),
+        key::readable_list(expected)
     )]
     OtherKeys {
         /// The keys asked for.

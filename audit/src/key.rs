@@ -72,9 +72,6 @@ mod tests {
             format!("account {}08", "07".repeat(31))
         );
         let forged = StateKey::Namespace("acme\r\u{1b}[2Kaccount".to_owned());
-        assert_eq!(
-            readable(&forged),
-            "namespace acme\\r\\u{1b}[2Kaccount"
-        );
+        assert_eq!(readable(&forged), "namespace acme\\r\\u{1b}[2Kaccount");
     }
 }

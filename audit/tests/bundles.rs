@@ -6,8 +6,8 @@ use cairn_audit::{
     ProvedRecord, Summary, TrustedHead, verify, verify_keys,
 };
 use cairn_consensus::{
-    BlockId, CommitVoteBody, FinalityCert, Header, Height, Params, Round, SignerSet, Statement, Validator,
-    ValidatorIndex, ValidatorSet, payload_root,
+    BlockId, CommitVoteBody, FinalityCert, Header, Height, Params, Round, SignerSet, Statement,
+    Validator, ValidatorIndex, ValidatorSet, payload_root,
 };
 use cairn_crypto::merkle::{self, leaf_hash};
 use cairn_crypto::{DecapsulationKey, Digest, Seed, SigningKey};
@@ -357,7 +357,11 @@ fn the_summary_names_keys_whole_and_an_unproved_place_not_at_all() {
         let Summary::Records { records } = summary(LEDGER.state(StateKey::Account(id))) else {
             panic!("not records");
         };
-        assert!(records[0].key.contains(&id.to_string()), "{}", records[0].key);
+        assert!(
+            records[0].key.contains(&id.to_string()),
+            "{}",
+            records[0].key
+        );
         let key = StateKey::Account(id).encode();
         assert_eq!(records[0].key_hex.len(), 2 * key.len());
         assert!(records[0].key_hex.ends_with(&id.to_string()));
@@ -794,7 +798,11 @@ fn a_forged_history_that_holds_the_head_does_not_make_a_header_newer() {
             timestamp_ms,
             ..LEDGER.next(payload_root(&[]), merkle::root(&[]))
         };
-        let leaves = [LEDGER.leaves(), vec![merkle::leaf_hash(last.id().0.as_bytes())]].concat();
+        let leaves = [
+            LEDGER.leaves(),
+            vec![merkle::leaf_hash(last.id().0.as_bytes())],
+        ]
+        .concat();
         let first = Header {
             epoch: last.epoch.next(),
             round: Round(1),
@@ -845,7 +853,11 @@ fn a_forged_history_that_holds_the_head_does_not_make_a_header_newer() {
         (forge(&LEDGER.headers[3], stolen, &[]), "back"),
         // By validators whom those have appointed instead.
         (
-            forge(&thieves_bundle.header, &thieves_keys, &thieves_bundle.epochs),
+            forge(
+                &thieves_bundle.header,
+                &thieves_keys,
+                &thieves_bundle.epochs,
+            ),
             "others",
         ),
     ];
@@ -855,7 +867,10 @@ fn a_forged_history_that_holds_the_head_does_not_make_a_header_newer() {
             let error = head.observe(&seen, link).unwrap_err();
             match what {
                 "back" => assert!(matches!(error, HeadError::EpochBack { .. }), "{error}"),
-                _ => assert!(matches!(error, HeadError::OtherValidators { .. }), "{error}"),
+                _ => assert!(
+                    matches!(error, HeadError::OtherValidators { .. }),
+                    "{error}"
+                ),
             }
             assert_eq!(head.header(), &first.certified);
         }

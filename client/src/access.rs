@@ -97,7 +97,7 @@ pub fn open_grant(
     let got = key_commit(id, grant.generation, &key);
     if got != *expected {
         return Err(ClientError::KeyCommit {
-            version: id.clone(),
+            version: Box::new(id.clone()),
             expected: *expected,
             got,
         });

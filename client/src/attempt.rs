@@ -45,7 +45,10 @@ impl Client {
     }
 
     /// As [`Client::ask_with`], for an answer in JSON.
-    pub(crate) async fn ask_json<T: DeserializeOwned>(&self, path: String) -> Result<T, ClientError> {
+    pub(crate) async fn ask_json<T: DeserializeOwned>(
+        &self,
+        path: String,
+    ) -> Result<T, ClientError> {
         let call = Call::get(path);
         self.ask_with(&call, |reply| call.json(reply)).await
     }

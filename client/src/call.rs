@@ -175,7 +175,11 @@ async fn whole(response: Response<Incoming>, limit: usize) -> Result<Bytes, Call
         }
         rest.extend_from_slice(&data);
     }
-    Ok(if rest.is_empty() { first } else { rest.freeze() })
+    Ok(if rest.is_empty() {
+        first
+    } else {
+        rest.freeze()
+    })
 }
 
 fn judge(

@@ -1,8 +1,12 @@
 //! Where a node is: `cairn://host:port`.
 
 use serde::{Deserialize, Serialize};
+use std::net::Ipv6Addr;
 use std::{fmt, str::FromStr};
 use thiserror::Error;
+
+/// Longest host name (RFC 1035 section 2.3.4).
+const MAX_HOST: usize = 253;
 
 /// Where a node is. Who it is shows in the TLS handshake.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -66,20 +70,23 @@ impl FromStr for Endpoint {
         let (host, port) = rest
             .rsplit_once(':')
             .ok_or_else(|| refused("the port is missing"))?;
-        let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
+        let host = match host.strip_prefix('[') {
             Some(inner) => inner
-                .parse::<std::net::Ipv6Addr>()
-                .map_err(|_| refused("the address in brackets is not of IP version 6"))?
+                .strip_suffix(']')
+                .and_then(|inner| inner.parse::<Ipv6Addr>().ok())
+                .ok_or_else(|| refused("what is in brackets is no address of IP version 6"))?
                 .to_string(),
             None => host.to_owned(),
         };
-        if host.is_empty() || host.len() > 253 {
-            return Err(refused("a host has 1 to 253 characters"));
-        }
+        let bracketed = rest.starts_with('[');
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let ipv6 = host.contains(':') && rest.starts_with('[');
-        if !ipv6 && !host.chars().all(allowed) {
-            return Err(refused("a host has letters, digits, dots, hyphens and underscores only"));
+        if !bracketed && !host.chars().all(allowed) {
+            return Err(refused(
+                "a host has letters, digits, dots, hyphens and underscores only",
+            ));
+        }
+        if host.is_empty() || host.len() > MAX_HOST {
+            return Err(refused("a host has 1 to 253 characters"));
         }
         let digits = !port.is_empty() && port.chars().all(|c| c.is_ascii_digit());
         let port: u16 = port

@@ -26,7 +26,7 @@ pub enum ClientError {
     #[error("cannot set up TLS: {0}")]
     Tls(#[from] TlsError),
     /// None of the nodes gave an answer that counts.
-    #[error("no node gave an answer: {}", listed(failures))]
+    #[error("no node gave an answer: {}", joined(failures))]
     Unreachable {
         /// What became of each attempt, in order.
         failures: Vec<NodeFailure>,
@@ -83,7 +83,9 @@ pub enum ClientError {
         candidates: Vec<VersionId>,
     },
     /// The account has no grant for a private version.
-    #[error("account {account} has no access to {version}: ask its owner for `cairn grant {version} {account}`")]
+    #[error(
+        "account {account} has no access to {version}: ask its owner for `cairn grant {version} {account}`"
+    )]
     NoGrant {
         /// The version.
         version: VersionId,
@@ -91,7 +93,9 @@ pub enum ClientError {
         account: AccountId,
     },
     /// The account has no key that these keys belong to and that signs now.
-    #[error("these are not keys that account {account} has now: use the key file of its newest keys")]
+    #[error(
+        "these are not keys that account {account} has now: use the key file of its newest keys"
+    )]
     KeyNotValid {
         /// The account.
         account: AccountId,
@@ -102,21 +106,11 @@ pub enum ClientError {
     )]
     KeyCommit {
         /// The version.
-        version: VersionId,
+        version: Box<VersionId>,
         /// What the ledger says.
         expected: Digest,
         /// What the unwrapped key gives.
         got: Digest,
-    },
-    /// The version does not hold what was just published, or not what was asked for.
-    #[error("{what} is {got}, expected {expected}")]
-    Mismatch {
-        /// What.
-        what: &'static str,
-        /// What it should be.
-        expected: String,
-        /// What it is.
-        got: String,
     },
     /// A proof is not one.
     #[error("the proof is invalid: {0}")]
@@ -248,10 +242,6 @@ pub enum CallError {
     /// A proof from this node is not valid; another node was asked.
     #[error("{0}")]
     Proof(Box<ClientError>),
-}
-
-fn listed(failures: &[NodeFailure]) -> String {
-    joined(failures)
 }
 
 fn joined<T: fmt::Display>(items: &[T]) -> String {

@@ -148,7 +148,7 @@ impl Failure {
 fn client(error: &ClientError) -> Exit {
     match error {
         ClientError::NoNodes | ClientError::Ambiguous { .. } => Exit::Usage,
-        ClientError::KeyCommit { .. } | ClientError::Mismatch { .. } => Exit::DigestMismatch,
+        ClientError::KeyCommit { .. } => Exit::DigestMismatch,
         ClientError::Audit(_)
         | ClientError::Bundle(_)
         | ClientError::OtherClaim { .. }
@@ -336,17 +336,9 @@ mod tests {
             (ClientError::KeyNotValid { account: account() }, 13),
             (
                 ClientError::KeyCommit {
-                    version: version(),
+                    version: Box::new(version()),
                     expected,
                     got,
-                },
-                11,
-            ),
-            (
-                ClientError::Mismatch {
-                    what: "x",
-                    expected: String::new(),
-                    got: String::new(),
                 },
                 11,
             ),

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `cli` | what can be written on the command line |
 //! | `settings` | options before environment before configuration file |
+//! | `config_file` | the configuration file |
 //! | `passphrase` | where a key file's passphrase comes from |
 //! | `output` | results for people or as JSON, notes and errors |
 //! | `progress` | the bar of a transfer |
@@ -15,6 +16,7 @@
 
 mod cli;
 mod commands;
+mod config_file;
 mod exit;
 mod output;
 mod passphrase;
@@ -35,7 +37,10 @@ fn main() -> ExitCode {
     let output = Output::new(cli.global.json, cli.global.quiet);
     // Errors are told once, by the command; what led to them is for whoever sets RUST_LOG.
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
     match run(cli, output) {
         Ok(()) => ExitCode::from(Exit::Done as u8),
         Err(failure) => {

@@ -71,11 +71,7 @@ impl Session {
     ///
     /// # Errors
     /// [`ClientError::Package`] naming the first file that differs; else as [`Session::pull`].
-    pub async fn verify_local(
-        &self,
-        path: &Path,
-        id: &VersionId,
-    ) -> Result<Manifest, ClientError> {
+    pub async fn verify_local(&self, path: &Path, id: &VersionId) -> Result<Manifest, ClientError> {
         let open = self.open_version(id).await?;
         let stores = self.stores().await?;
         let version = open.version.value;

@@ -6,9 +6,7 @@ use crate::{ClientError, Final, NodeBlobStore, Session};
 use cairn_api::code;
 use cairn_artifacts::{NoProgress, Progress, PushOptions};
 use cairn_crypto::{DataKey, Digest};
-use cairn_runtime::{
-    AccountId, Confidentiality, Operation, Parent, TransactionError, VersionId,
-};
+use cairn_runtime::{AccountId, Confidentiality, Operation, Parent, TransactionError, VersionId};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -136,9 +134,7 @@ impl Session {
         let stored = cairn_artifacts::push(&store, &request.path, &data_key, options).await?;
 
         let operations = self.operations(&request, &stored, &data_key, &recipients)?;
-        let published = self
-            .publish(&request, operations, registered)
-            .await?;
+        let published = self.publish(&request, operations, registered).await?;
         if let Some(resume) = resume {
             resume.remove()?;
         }

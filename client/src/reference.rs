@@ -17,7 +17,9 @@ pub enum Reference {
 
 /// A text that names no version.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{text:?} is not a reference: {reason}; expected namespace/name@version, namespace/name or sha256:<64 hexadecimal digits>")]
+#[error(
+    "{text:?} is not a reference: {reason}; expected namespace/name@version, namespace/name or sha256:<64 hexadecimal digits>"
+)]
 pub struct ParseReferenceError {
     /// The text.
     pub text: String,
@@ -39,14 +41,22 @@ impl FromStr for Reference {
     type Err = ParseReferenceError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refused = |reason: String| ParseReferenceError { text: text.to_owned(), reason };
+        let refused = |reason: &dyn fmt::Display| ParseReferenceError {
+            text: text.to_owned(),
+            reason: reason.to_string(),
+        };
         if text.starts_with("sha256:") {
-            return text.parse().map(Self::Digest).map_err(|e: cairn_crypto::ParseDigestError| refused(e.to_string()));
+            let digest = text.parse::<Digest>();
+            return digest.map(Self::Digest).map_err(|error| refused(&error));
         }
         if text.contains('@') {
-            text.parse().map(Self::Version).map_err(|e: cairn_runtime::ParseNameError| refused(e.to_string()))
+            let id: VersionId = text.parse().map_err(|error| refused(&error))?;
+            id.check().map_err(|error| refused(&error))?;
+            Ok(Self::Version(id))
         } else {
-            text.parse().map(Self::Model).map_err(|e: cairn_runtime::ParseNameError| refused(e.to_string()))
+            let name: ModelName = text.parse().map_err(|error| refused(&error))?;
+            name.check().map_err(|error| refused(&error))?;
+            Ok(Self::Model(name))
         }
     }
 }

@@ -260,7 +260,11 @@ pub(crate) fn model_path(name: &ModelName) -> String {
 }
 
 pub(crate) fn version_path(id: &VersionId) -> String {
-    format!("{}/versions/{}", model_path(&id.model), segment(&id.version))
+    format!(
+        "{}/versions/{}",
+        model_path(&id.model),
+        segment(&id.version)
+    )
 }
 
 /// A text as one segment of a path, or one value of a query (RFC 3986 section 2): a name can never lead to

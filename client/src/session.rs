@@ -117,7 +117,9 @@ impl Session {
         let view = self.client().account(&self.account()).await?;
         let key_index = self.key_index(&view)?;
         let params = &self.client().genesis().state.params;
-        let expiry = view.height.saturating_add(EXPIRY_BLOCKS.min(params.max_expiry_blocks));
+        let expiry = view
+            .height
+            .saturating_add(EXPIRY_BLOCKS.min(params.max_expiry_blocks));
         let signed = TransactionBuilder::new(*self.client().chain_id(), self.account(), key_index)
             .nonce(view.data.pending_nonce)
             .expires_at_height(expiry)
@@ -170,10 +172,8 @@ impl Session {
     fn key_index(&self, view: &Answer<AccountView>) -> Result<u32, ClientError> {
         let own = self.keys().signing.public_key();
         let next = view.height.saturating_add(1);
-        let keys = view.data.keys.iter().enumerate();
-        let found = keys
-            .filter(|(_, key)| key.signing == *own && key.is_valid_at(next))
-            .last();
+        let mut keys = view.data.keys.iter().enumerate();
+        let found = keys.rfind(|(_, key)| key.signing == *own && key.is_valid_at(next));
         found
             .and_then(|(index, _)| u32::try_from(index).ok())
             .ok_or(ClientError::KeyNotValid {

@@ -1,18 +1,14 @@
 //! Settings: the command line before the environment before the configuration file.
 
 use crate::cli::Global;
+use crate::config_file::{ConfigFile, MAX_CONFIG_BYTES};
 use cairn_client::{Endpoint, HeadStore, ParseEndpointError};
 use cairn_crypto::Digest;
-use serde::Deserialize;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use zeroize::Zeroizing;
-
-/// The most that is read of a configuration file, bytes.
-const MAX_CONFIG_BYTES: u64 = 64 << 10;
 
 /// Why the settings do not do.
 #[derive(Debug, Error)]
@@ -72,17 +68,6 @@ pub(crate) enum SettingsError {
 /// The variables of the environment, which tests replace.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
-/// What the configuration file may say. Paths in it begin at its own folder.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct ConfigFile {
-    nodes: Option<Vec<String>>,
-    genesis: Option<PathBuf>,
-    key: Option<PathBuf>,
-    passphrase_file: Option<PathBuf>,
-    node_keys: Option<Vec<Digest>>,
-}
-
 /// Everything that commands need to know besides their own arguments.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -112,11 +97,16 @@ impl Settings {
         let default =
             xdg(environment, "XDG_CONFIG_HOME", ".config").map(|cairn| cairn.join("config.toml"));
         let file = match (&named, &default) {
-            (Some(named), _) => read(named)?.ok_or_else(|| SettingsError::Read {
-                path: named.clone(),
-                source: io::ErrorKind::NotFound.into(),
-            })?,
-            (None, Some(default)) => read(default)?.unwrap_or_default(),
+            (Some(named), _) => ConfigFile::read(named)?,
+            // Only a file that was named has to be there.
+            (None, Some(default)) => match ConfigFile::read(default) {
+                Err(SettingsError::Read { source, .. })
+                    if source.kind() == io::ErrorKind::NotFound =>
+                {
+                    ConfigFile::default()
+                }
+                file => file?,
+            },
             (None, None) => ConfigFile::default(),
         };
         let config = named.or(default);
@@ -272,34 +262,6 @@ fn xdg(environment: Environment<'_>, name: &str, under_home: &str) -> Option<Pat
     };
     let base = absolute(name).or_else(|| Some(absolute("HOME")?.join(under_home)))?;
     Some(base.join("cairn"))
-}
-
-/// Reads a configuration file; `None` when there is none.
-fn read(path: &Path) -> Result<Option<ConfigFile>, SettingsError> {
-    let failed = |source| SettingsError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(failed(error)),
-    };
-    let mut text = String::new();
-    file.take(MAX_CONFIG_BYTES + 1)
-        .read_to_string(&mut text)
-        .map_err(failed)?;
-    if text.len() as u64 > MAX_CONFIG_BYTES {
-        return Err(SettingsError::TooLong {
-            path: path.to_owned(),
-        });
-    }
-    toml::from_str(&text)
-        .map(Some)
-        .map_err(|source| SettingsError::Config {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use cairn_runtime::SignedTransaction;
 use hyper::{Method, StatusCode};
 use std::time::{Duration, Instant};
 
-/// How long one request waits for finality, before it is made again, at another node if this one has gone.
-const WAIT_PIECE: Duration = Duration::from_secs(15);
+/// How long one request waits for finality, before it is made again: at another node if this one has gone, and to
+/// learn when another transaction has taken the nonce.
+const WAIT_PIECE: Duration = Duration::from_secs(4);
 
 /// How long a submission waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -33,7 +33,12 @@ struct Cache {
 }
 
 impl Tokens {
-    pub(crate) fn new(chain_id: Digest, account: AccountId, key: SigningKey, key_index: u32) -> Self {
+    pub(crate) fn new(
+        chain_id: Digest,
+        account: AccountId,
+        key: SigningKey,
+        key_index: u32,
+    ) -> Self {
         Self {
             chain_id,
             account,
@@ -66,8 +71,8 @@ impl Tokens {
             jti: format!("{now_s}-{}", cache.issued),
         };
         let text = token::issue(&self.key, self.key_index, &claims)?;
-        let mut header = HeaderValue::try_from(format!("Bearer {text}"))
-            .map_err(hyper::http::Error::from)?;
+        let mut header =
+            HeaderValue::try_from(format!("Bearer {text}")).map_err(hyper::http::Error::from)?;
         header.set_sensitive(true);
         let entry = (header.clone(), claims.exp);
         cache.tokens.insert((*node, scope), entry);

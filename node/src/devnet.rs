@@ -27,7 +27,9 @@ pub enum DevnetError {
         got: usize,
     },
     /// The ports do not fit.
-    #[error("{validators} validators need {needed} ports from {base_port} on, which goes past 65535; choose a lower --base-port")]
+    #[error(
+        "{validators} validators need {needed} ports from {base_port} on, which goes past 65535; choose a lower --base-port"
+    )]
     Ports {
         /// First port.
         base_port: u16,
@@ -37,7 +39,9 @@ pub enum DevnetError {
         validators: usize,
     },
     /// The folder holds a network of another size.
-    #[error("{dir} holds a network of {got} validators; asked for {expected}. Choose another --dir, or remove it")]
+    #[error(
+        "{dir} holds a network of {got} validators; asked for {expected}. Choose another --dir, or remove it"
+    )]
     OtherSize {
         /// The folder.
         dir: PathBuf,

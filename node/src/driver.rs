@@ -15,18 +15,18 @@ use crate::speculation::{ExecutedBlock, Speculation};
 use crate::sync::SyncHandle;
 use crate::timers::Timers;
 use bytes::Bytes;
-use cairn_storage::SafetyWrite;
 use cairn_consensus::{
-    Admission, Block, BlockId, BlockRejection, Effect, Epoch, FinalityCert, Input, Message, Replica, Round,
-    SafetyRecord, ValidatorIndex, ValidatorSet, Verified,
+    Admission, Block, BlockId, BlockRejection, Effect, Epoch, FinalityCert, Input, Message,
+    Replica, Round, SafetyRecord, ValidatorIndex, ValidatorSet, Verified,
 };
 use cairn_crypto::Digest;
 use cairn_p2p::{Network, Plane};
+use cairn_storage::SafetyWrite;
 use cairn_storage::{FinalBlock, StorageError, Store};
-use tokio::sync::OwnedSemaphorePermit;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Inputs taken in one turn: bounds how long the first of them waits for its write.
 const INPUTS_A_TURN: usize = 512;
@@ -92,7 +92,9 @@ pub enum DriverError {
         reason: BlockRejection,
     },
     /// A block became final whose execution result is gone.
-    #[error("block {id} became final but its state is not here; restart the node to execute it again")]
+    #[error(
+        "block {id} became final but its state is not here; restart the node to execute it again"
+    )]
     NotExecuted {
         /// The block.
         id: BlockId,
@@ -389,7 +391,9 @@ impl Driver {
                 executed
                     .transactions
                     .iter()
-                    .map(|transaction| (transaction.signed_hash(), Arc::clone(transaction.encoded())))
+                    .map(|transaction| {
+                        (transaction.signed_hash(), Arc::clone(transaction.encoded()))
+                    })
                     .collect::<Vec<_>>()
             })
             .collect()

@@ -7,10 +7,10 @@
 
 use crate::driver::DriverInput;
 use crate::fetch::Fetch;
-use crate::payloads::Payloads;
 use crate::intake;
 use crate::mempool::{Mempool, PooledTransaction};
 use crate::metrics::Metrics;
+use crate::payloads::Payloads;
 use crate::speculation::{Applied, Speculation, SpeculativeTree};
 use cairn_consensus::{
     Block, BlockId, BlockRejection, BuiltBlock, Execution, FinalityCert, Header, Input, Round,
@@ -283,8 +283,7 @@ impl Executor {
         if let Some(done) = self.parts.speculation.get(&id) {
             return Ok(Ok(Ok(done.execution)));
         }
-        let Some((tree, parent)) = self.parts.speculation.state_after(&block.header.parent)?
-        else {
+        let Some((tree, parent)) = self.parts.speculation.state_after(&block.header.parent)? else {
             return Ok(Err(Obstacle::Parent));
         };
         let got = u64::try_from(block.payload.len()).unwrap_or(u64::MAX);
@@ -352,8 +351,7 @@ impl Executor {
             return Ok(Payload::Missing(missing));
         }
         let state = StateAt::new(tree.clone(), parent.height.0);
-        let checked =
-            intake::verify_payload(&state, &bodies, &self.parts.params, &self.parts.pool);
+        let checked = intake::verify_payload(&state, &bodies, &self.parts.params, &self.parts.pool);
         let checked: BTreeMap<Digest, PooledTransaction> = match checked {
             Ok(checked) => checked
                 .into_iter()
@@ -497,7 +495,10 @@ impl Executor {
                 continue;
             }
             let Some((tree, parent)) = self.parts.speculation.state_after(&header.parent)? else {
-                tracing::warn!(height = header.height.0, "synced block does not extend the tip");
+                tracing::warn!(
+                    height = header.height.0,
+                    "synced block does not extend the tip"
+                );
                 return Ok(false);
             };
             let state = StateAt::new(tree.clone(), parent.height.0);

@@ -184,7 +184,10 @@ impl FetchParts {
         let start = self.next.fetch_add(ATTEMPTS - 1, Ordering::Relaxed);
         let round = (0..others.len()).map(|offset| others[(start + offset) % others.len()]);
         let mut candidates: Vec<PeerId> = Vec::with_capacity(ATTEMPTS);
-        for peer in preferred.filter(|peer| connected.contains(peer)).chain(round) {
+        for peer in preferred
+            .filter(|peer| connected.contains(peer))
+            .chain(round)
+        {
             if candidates.len() == ATTEMPTS {
                 break;
             }

@@ -74,7 +74,8 @@ impl Finality {
                     let Some(list) = waiters.remove(&tx_hash) else {
                         continue;
                     };
-                    let index = u32::try_from(index).expect("a block has at most 2^32 transactions");
+                    let index =
+                        u32::try_from(index).expect("a block has at most 2^32 transactions");
                     for waiter in list {
                         let _gave_up = waiter.send((height, index));
                     }

@@ -28,7 +28,9 @@ pub enum SubmitError {
     #[error(transparent)]
     MempoolFull(#[from] MempoolError),
     /// The node is catching up and cannot judge it.
-    #[error("this node is catching up and stands at height {height}; ask another node, or again in a moment")]
+    #[error(
+        "this node is catching up and stands at height {height}; ask another node, or again in a moment"
+    )]
     Syncing {
         /// Its final height.
         height: u64,
@@ -141,8 +143,7 @@ impl NodeHandle {
                 height: parts.finality.height(),
             });
         }
-        let signed_hash =
-            cairn_crypto::hash_encoded(cairn_crypto::domain::SIGNED_TX, &bytes);
+        let signed_hash = cairn_crypto::hash_encoded(cairn_crypto::domain::SIGNED_TX, &bytes);
         let intake = Arc::clone(&parts.intake);
         let (sender, receiver) = oneshot::channel();
         let body = bytes.clone();

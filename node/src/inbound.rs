@@ -111,7 +111,10 @@ impl Inbound {
                 place,
             }),
             Err(error) => {
-                self.metrics.messages.with_label_values(&["malformed"]).inc();
+                self.metrics
+                    .messages
+                    .with_label_values(&["malformed"])
+                    .inc();
                 tracing::warn!(%peer, %error, "malformed consensus message");
             }
         }
@@ -121,7 +124,10 @@ impl Inbound {
         match DataMessage::decode(bytes) {
             Ok(DataMessage::Transactions(batch)) => self.intake.take_batch(batch, places),
             Err(error) => {
-                self.metrics.messages.with_label_values(&["malformed"]).inc();
+                self.metrics
+                    .messages
+                    .with_label_values(&["malformed"])
+                    .inc();
                 tracing::warn!(%peer, %error, "malformed data message");
             }
         }

@@ -9,8 +9,7 @@ use crate::metrics::Metrics;
 use cairn_crypto::{Digest, domain};
 use cairn_runtime::tree::StateAt;
 use cairn_runtime::{
-    AdmissionError, ChainParams, SignedTransaction, StateReader, VerifiedTransaction, admit,
-    query,
+    AdmissionError, ChainParams, SignedTransaction, StateReader, VerifiedTransaction, admit, query,
 };
 use cairn_storage::Store;
 use rayon::prelude::*;

@@ -28,12 +28,19 @@ enum Command {
     Genesis(commands::genesis::Genesis),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Arguments::parse().command {
+fn main() -> std::process::ExitCode {
+    let result = match Arguments::parse().command {
         Command::Init(command) => command.run(),
         Command::Start(command) => command.run(),
         Command::Devnet(command) => command.run(),
         Command::Keys(command) => command.run(),
         Command::Genesis(command) => command.run(),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
     }
 }

@@ -180,10 +180,7 @@ impl Mempool {
             }
             let waiting = waiting.by_nonce.len();
             if waiting >= self.limits.per_account {
-                return Err(MempoolError::AccountFull {
-                    account,
-                    waiting,
-                });
+                return Err(MempoolError::AccountFull { account, waiting });
             }
         }
         inner.insert(transaction, expected);

@@ -88,7 +88,10 @@ impl Metrics {
                 Ok(histograms)
             };
         Ok(Self {
-            final_height: gauge("cairn_consensus_final_height", "Height of the last final block")?,
+            final_height: gauge(
+                "cairn_consensus_final_height",
+                "Height of the last final block",
+            )?,
             round: gauge("cairn_consensus_round", "Round that consensus is in")?,
             epoch: gauge("cairn_consensus_epoch", "Epoch that consensus is in")?,
             final_transactions: counter(

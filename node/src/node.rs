@@ -26,7 +26,8 @@ use cairn_genesis::GenesisDocument;
 use cairn_p2p::{Limits, Network, NetworkConfig, PeerConfig, RekeySchedule};
 use cairn_storage::{Store, StoreOptions};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -42,7 +43,9 @@ pub enum NodeError {
     #[error(transparent)]
     KeyFile(#[from] keyfile::KeyFileError),
     /// No way to open the key file.
-    #[error("no passphrase for {key_file}: set CAIRN_PASSPHRASE or `passphrase_file` in the configuration")]
+    #[error(
+        "no passphrase for {key_file}: set CAIRN_PASSPHRASE or `passphrase_file` in the configuration"
+    )]
     NoPassphrase {
         /// The key file.
         key_file: PathBuf,
@@ -55,6 +58,16 @@ pub enum NodeError {
         /// Why.
         source: std::io::Error,
     },
+    /// Others can read the passphrase file.
+    #[error(
+        "the passphrase file {path} has mode {mode:04o}, so others can read it: run `chmod 600 {path}`, and choose another passphrase if anybody may have"
+    )]
+    PassphraseMode {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
     /// The genesis document knows no validator of this name.
     #[error("the genesis document has no validator named {name:?}; it has {known}")]
     UnknownValidator {
@@ -64,7 +77,9 @@ pub enum NodeError {
         known: String,
     },
     /// The key file is another validator's.
-    #[error("the {key} key of {key_file} is not the one that the genesis document has for {name:?}")]
+    #[error(
+        "the {key} key of {key_file} is not the one that the genesis document has for {name:?}"
+    )]
     WrongKey {
         /// `consensus` or `transport`.
         key: &'static str,
@@ -74,7 +89,9 @@ pub enum NodeError {
         name: String,
     },
     /// The database belongs to another chain.
-    #[error("the database in {data_dir} is of chain {got}, the genesis document is of chain {expected}; use another data_dir")]
+    #[error(
+        "the database in {data_dir} is of chain {got}, the genesis document is of chain {expected}; use another data_dir"
+    )]
     OtherChain {
         /// The data folder.
         data_dir: PathBuf,
@@ -392,11 +409,10 @@ impl Node {
         self.api.finished().await;
         let _ended_already = self.stop_driver.send(DriverInput::Stop);
         self.stop_executor.give(Work::Stop);
-        let (driver, executor) = tokio::task::spawn_blocking(|| {
-            (self.driver.join(), self.executor.join())
-        })
-        .await
-        .map_err(|_| NodeError::Panicked("shutdown"))?;
+        let (driver, executor) =
+            tokio::task::spawn_blocking(|| (self.driver.join(), self.executor.join()))
+                .await
+                .map_err(|_| NodeError::Panicked("shutdown"))?;
         self.network.shutdown().await;
         driver.map_err(|_| NodeError::Panicked("consensus"))??;
         executor.map_err(|_| NodeError::Panicked("executor"))??;
@@ -426,7 +442,7 @@ fn spawn<T: Send + 'static>(
 /// The passphrase of a key file: `CAIRN_PASSPHRASE`, or the first line of a file.
 ///
 /// # Errors
-/// [`NodeError::NoPassphrase`], [`NodeError::PassphraseFile`].
+/// [`NodeError::NoPassphrase`], or as [`passphrase_in`].
 pub fn passphrase(config: &NodeConfig) -> Result<String, NodeError> {
     if let Ok(passphrase) = std::env::var("CAIRN_PASSPHRASE") {
         return Ok(passphrase);
@@ -436,10 +452,28 @@ pub fn passphrase(config: &NodeConfig) -> Result<String, NodeError> {
             key_file: config.key_file.clone(),
         });
     };
-    let text = std::fs::read_to_string(path).map_err(|source| NodeError::PassphraseFile {
-        path: path.clone(),
+    passphrase_in(path)
+}
+
+/// The first line of a passphrase file, which only its owner may be able to read, as a key file.
+///
+/// # Errors
+/// [`NodeError::PassphraseFile`], [`NodeError::PassphraseMode`].
+pub fn passphrase_in(path: &Path) -> Result<String, NodeError> {
+    let failed = |source| NodeError::PassphraseFile {
+        path: path.to_path_buf(),
         source,
-    })?;
+    };
+    let file = std::fs::File::open(path).map_err(failed)?;
+    // Of the open file: another may stand under the name a moment later.
+    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(NodeError::PassphraseMode {
+            path: path.to_path_buf(),
+            mode,
+        });
+    }
+    let text = std::io::read_to_string(file).map_err(failed)?;
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
@@ -463,8 +497,16 @@ fn identify(
         })?;
     let keys = keyfile::read(&config.key_file, &passphrase(config)?)?.node()?;
     for (key, expected, got) in [
-        ("consensus", &record.consensus_key, keys.consensus.public_key()),
-        ("transport", &record.transport_key, keys.transport.public_key()),
+        (
+            "consensus",
+            &record.consensus_key,
+            keys.consensus.public_key(),
+        ),
+        (
+            "transport",
+            &record.transport_key,
+            keys.transport.public_key(),
+        ),
     ] {
         if expected != got {
             return Err(NodeError::WrongKey {
@@ -508,10 +550,7 @@ fn open_store(
 }
 
 /// The other validators' addresses, in the network's terms.
-fn addresses(
-    config: &NodeConfig,
-    genesis: &GenesisDocument,
-) -> Result<Vec<PeerConfig>, NodeError> {
+fn addresses(config: &NodeConfig, genesis: &GenesisDocument) -> Result<Vec<PeerConfig>, NodeError> {
     config
         .peers
         .iter()
@@ -559,4 +598,26 @@ fn recovery(store: &Store) -> Result<Recovery, NodeError> {
         record,
         pending: store.pending_blocks()?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::fs::{self, Permissions};
+
+    #[test]
+    fn a_passphrase_file_that_others_can_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("passphrase");
+        fs::write(&path, "correct horse\nand more\n").unwrap();
+        for mode in [0o644, 0o640, 0o604, 0o620, 0o602] {
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            let error = passphrase_in(&path).unwrap_err();
+            assert!(error.to_string().contains("chmod 600"), "{error}");
+            assert!(matches!(error, NodeError::PassphraseMode { mode: told, .. } if told == mode));
+        }
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(passphrase_in(&path).unwrap(), "correct horse");
+    }
 }

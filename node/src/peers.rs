@@ -18,7 +18,11 @@ pub struct Peers {
 impl Peers {
     /// From the ledger's validators, in the order of the set.
     #[must_use]
-    pub fn new(set: &ValidatorSet, records: &[ValidatorRecord], me: Option<ValidatorIndex>) -> Self {
+    pub fn new(
+        set: &ValidatorSet,
+        records: &[ValidatorRecord],
+        me: Option<ValidatorIndex>,
+    ) -> Self {
         let mut peers = Self {
             by_index: Vec::with_capacity(records.len()),
             index_of_peer: HashMap::new(),

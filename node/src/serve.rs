@@ -106,7 +106,10 @@ impl Answers {
             return self.store.block(height);
         }
         let pending = self.store.pending_blocks()?;
-        Ok(pending.into_iter().find(|block| block.id() == *id).map(|block| block.as_ref().clone()))
+        Ok(pending
+            .into_iter()
+            .find(|block| block.id() == *id)
+            .map(|block| block.as_ref().clone()))
     }
 
     /// Consecutive final blocks whose last one has a certificate here.

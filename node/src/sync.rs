@@ -190,9 +190,7 @@ impl Sync {
             from: tip.height.next().0,
             max: MAX_BLOCKS,
         };
-        let asked = self
-            .network
-            .request(peer, Bytes::from(request.encode()));
+        let asked = self.network.request(peer, Bytes::from(request.encode()));
         let answer = match tokio::time::timeout(ANSWER_TIME, asked).await {
             Ok(Ok(answer)) => DataResponse::decode(&answer),
             Ok(Err(error)) => {

@@ -101,7 +101,10 @@ fn every_limit_refuses_with_its_values_and_room_made_by_finality_is_used_again()
     mempool.insert(transaction(1, 0), 0).unwrap();
     assert!(matches!(
         mempool.insert(transaction(2, 0), 0),
-        Err(MempoolError::Full { transactions: 3, .. })
+        Err(MempoolError::Full {
+            transactions: 3,
+            ..
+        })
     ));
     mempool.settle(&[(account(0), 2)], 1);
     assert_eq!(mempool.len(), 1);

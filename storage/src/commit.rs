@@ -62,6 +62,9 @@ impl Store {
             .drop_decided(last.height, &mut staged, &mut batch);
         chain.stage(&mut batch)?;
         writer.write(batch)?;
+        for block in blocks {
+            self.inner.nodes.fill(&block.batch);
+        }
         writer.safety.apply(staged);
         self.set_chain(chain)
     }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 /// What to do about a store that cannot be trusted any more. The safety record is what keeps a validator from
 /// signing twice, so losing it has rules of its own.
 pub(crate) const REPAIR: &str = "stop the node, move the folder aside and start with an empty one: the node fetches \
-    the chain again from its peers. If it is a validator, start it without its consensus key (as an observer) and \
-    bring the key back only after its peers have passed the round in which it last signed, since what kept it from \
-    signing twice is lost with the folder. Do not put back an older copy of the folder";
+    the chain again from its peers. What kept it from signing twice is lost with the folder: if it is a validator, \
+    start it only after its peers have made several blocks final that are newer than its last signature. Do not put \
+    back an older copy of the folder";
 
 /// Why the store refuses or fails.
 #[derive(Debug, thiserror::Error)]

@@ -23,7 +23,7 @@ pub struct StoreOptions {
 impl Default for StoreOptions {
     fn default() -> Self {
         Self {
-            block_cache_mib: 16,
+            block_cache_mib: 64,
             write_buffer_mib: 16,
             max_log_mib: 64,
             max_open_files: 256,

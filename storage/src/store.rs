@@ -8,7 +8,7 @@ use crate::{StorageError, StoreOptions};
 use cairn_consensus::{BlockId, Header, Height};
 use cairn_crypto::Digest;
 use cairn_crypto::merkle::{self, Frontier};
-use cairn_runtime::tree::TreeBatch;
+use cairn_runtime::tree::{NodeCache, TreeBatch};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
@@ -19,8 +19,13 @@ pub struct Store {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// Levels of the state tree kept in memory, in nibbles below the root: at most 4,369 nodes, 4 MB.
+const CACHED_DEPTH: usize = 3;
+
 pub(crate) struct Inner {
     pub(crate) db: Database,
+    /// Upper nodes of the state tree, which every block reads.
+    pub(crate) nodes: NodeCache,
     chain: RwLock<Option<Chain>>,
     writer: Mutex<Writer>,
 }
@@ -78,6 +83,7 @@ impl Store {
         let store = Self {
             inner: Arc::new(Inner {
                 db,
+                nodes: NodeCache::new(CACHED_DEPTH),
                 chain: RwLock::new(chain),
                 writer: Mutex::new(writer),
             }),
@@ -136,6 +142,7 @@ impl Store {
         crate::tree::stage(batch, &mut writes)?;
         chain.stage(&mut writes)?;
         writer.write(writes)?;
+        self.inner.nodes.fill(batch);
         self.set_chain(chain)
     }
 

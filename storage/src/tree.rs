@@ -53,6 +53,9 @@ pub(crate) fn stage(tree: &TreeBatch, batch: &mut Batch<'_>) -> Result<(), Stora
 
 impl TreeReader for TreeView {
     fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
+        if let Some(node) = self.inner.nodes.get(key) {
+            return Ok(Some(node));
+        }
         let node = self
             .inner
             .db

@@ -45,7 +45,12 @@ impl Account {
 
     /// A transaction that nobody has signed.
     #[must_use]
-    pub fn transaction(&self, nonce: u64, expires_at_height: u64, ops: Vec<Operation>) -> Transaction {
+    pub fn transaction(
+        &self,
+        nonce: u64,
+        expires_at_height: u64,
+        ops: Vec<Operation>,
+    ) -> Transaction {
         Transaction {
             chain_id: self.chain_id,
             sender: self.id,
@@ -72,7 +77,9 @@ impl Account {
     /// When the clock is before 1970.
     #[must_use]
     pub fn claims(&self, audience: &str, scope: &str) -> Claims {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later than 1970");
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .expect("it is later than 1970");
         Claims {
             sub: self.id,
             aud: audience.to_owned(),

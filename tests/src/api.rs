@@ -69,9 +69,20 @@ impl Reply {
         assert_eq!(kind, Some(PROBLEM_JSON), "status {}: {text}", self.status);
         let problem: Problem = self.parse();
         assert_eq!(problem.status, self.status, "{text}");
-        assert_eq!(problem.problem_type, format!("urn:cairn:problem:{}", problem.code));
+        assert_eq!(
+            problem.problem_type,
+            format!("urn:cairn:problem:{}", problem.code)
+        );
         assert!(!problem.detail.is_empty(), "{text}");
         (self.status, problem.code)
+    }
+
+    /// Checks status and code of a problem.
+    ///
+    /// # Panics
+    /// When it is another one, or none.
+    pub fn expect_problem(&self, status: u16, code: &str) {
+        assert_eq!(self.problem(), (status, code.to_owned()));
     }
 }
 
@@ -90,8 +101,13 @@ impl Api {
     #[must_use]
     pub fn new(address: SocketAddr, chain_id: &Digest, key: &PublicKey) -> Self {
         let policy = Arc::new(AllowList::new([key]));
-        let config = client_config(None, policy, &alpn(chain_id)).expect("the configuration is sound");
-        Self { address, config, connection: None }
+        let config =
+            client_config(None, policy, &alpn(chain_id)).expect("the configuration is sound");
+        Self {
+            address,
+            config,
+            connection: None,
+        }
     }
 
     /// Asks for a path.
@@ -108,7 +124,12 @@ impl Api {
     /// What the connection says.
     pub fn submit(&mut self, query: &str, body: &[u8]) -> Result<Reply> {
         let path = format!("/v1/transactions{query}");
-        self.request("POST", &path, &[("content-type", "application/octet-stream")], body)
+        self.request(
+            "POST",
+            &path,
+            &[("content-type", "application/octet-stream")],
+            body,
+        )
     }
 
     /// One request with its body and its length.
@@ -189,7 +210,10 @@ fn read_reply(stream: &mut impl Read, has_body: bool) -> Result<Reply> {
     };
     let head = std::str::from_utf8(&bytes[..end]).map_err(|_| invalid("the head is no text"))?;
     let mut lines = head.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|text| text.parse().ok());
+    let status = lines
+        .next()
+        .and_then(|line| line.split(' ').nth(1))
+        .and_then(|text| text.parse().ok());
     let status = status.ok_or_else(|| invalid("no status line"))?;
     let headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(':'))
@@ -197,14 +221,20 @@ fn read_reply(stream: &mut impl Read, has_body: bool) -> Result<Reply> {
         .collect();
     let mut body = bytes.split_off(end + 4);
     let length = headers.iter().find(|(name, _)| name == "content-length");
-    let length = length.and_then(|(_, value)| value.parse::<usize>().ok()).unwrap_or(0);
+    let length = length
+        .and_then(|(_, value)| value.parse::<usize>().ok())
+        .unwrap_or(0);
     if length > MAX_BODY {
         return Err(invalid("the answer is too long"));
     }
     while has_body && body.len() < length {
         read_some(stream, &mut body)?;
     }
-    Ok(Reply { status, headers, body })
+    Ok(Reply {
+        status,
+        headers,
+        body,
+    })
 }
 
 fn read_some(stream: &mut impl Read, into: &mut Vec<u8>) -> Result<()> {

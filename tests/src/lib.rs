@@ -21,6 +21,7 @@
 //! | [`account`] | [`Account`]: keys that sign transactions and tokens, right and wrong ones |
 //! | [`person`] | [`Person`]: somebody with a key file and the `cairn` program |
 //! | [`load`] | [`Load`]: accounts that send transactions until they are told to stop |
+//! | [`numbers`] | [`Numbers`]: bytes that look random and are the same in each run |
 //! | [`ports`] | free ports |
 //! | [`wait`] | waiting for a condition, with a deadline |
 
@@ -30,6 +31,7 @@ pub mod account;
 pub mod api;
 pub mod load;
 pub mod network;
+pub mod numbers;
 pub mod person;
 pub mod ports;
 pub mod wait;
@@ -38,5 +40,6 @@ pub use account::Account;
 pub use api::{Api, Reply};
 pub use load::Load;
 pub use network::Network;
+pub use numbers::Numbers;
 pub use person::{Outcome, Person};
 pub use wait::until;

@@ -43,13 +43,21 @@ impl Load {
                             Err(_) => return,
                         };
                         let hash = status["tx_hash"].as_str().unwrap_or_default().to_owned();
-                        finals.lock().expect("no thread panics with the lock").insert(hash, status);
+                        finals
+                            .lock()
+                            .expect("no thread panics with the lock")
+                            .insert(hash, status);
                         counted.fetch_add(1, Ordering::Relaxed);
                     }
                 })
             })
             .collect();
-        Self { stop, counted, finals, threads }
+        Self {
+            stop,
+            counted,
+            finals,
+            threads,
+        }
     }
 
     /// How many transactions were reported final so far.

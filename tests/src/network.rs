@@ -2,10 +2,11 @@
 
 use crate::person::{Person, program};
 use crate::{Account, Api, ports, until};
-use cairn_api::{BlockView, Status, token};
+use cairn_api::{BlockView, Status, TransactionStatus, token};
 use cairn_crypto::{Digest, keyfile};
 use cairn_genesis::GenesisDocument;
 use cairn_node::devnet::{Layout, Plan, prepare};
+use cairn_runtime::{Operation, Outcome};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;
@@ -51,7 +52,8 @@ impl Network {
     /// A network of which nothing runs yet.
     fn prepare(validators: usize, load_accounts: usize) -> Self {
         let lock = lock();
-        let folder = TempDir::with_prefix("cairn-tests-").expect("the system has a place for temporary files");
+        let folder = TempDir::with_prefix("cairn-tests-")
+            .expect("the system has a place for temporary files");
         let count = u16::try_from(validators * 4).expect("a test has few validators");
         let base_port = ports::free(count);
         let layout = prepare(&Plan {
@@ -62,9 +64,17 @@ impl Network {
             load_accounts,
         })
         .expect("a devnet can be made");
-        let genesis = GenesisDocument::load(layout.genesis()).expect("its genesis document is sound");
+        let genesis =
+            GenesisDocument::load(layout.genesis()).expect("its genesis document is sound");
         let children = (0..validators).map(|_| None).collect();
-        Self { layout, genesis, base_port, children, folder, _lock: lock }
+        Self {
+            layout,
+            genesis,
+            base_port,
+            children,
+            folder,
+            _lock: lock,
+        }
     }
 
     /// A folder that lives as long as the network.
@@ -94,7 +104,9 @@ impl Network {
     /// The validators that run.
     #[must_use]
     pub fn running(&self) -> Vec<usize> {
-        (0..self.validators()).filter(|index| self.children[*index].is_some()).collect()
+        (0..self.validators())
+            .filter(|index| self.children[*index].is_some())
+            .collect()
     }
 
     /// Starts a validator.
@@ -119,7 +131,10 @@ impl Network {
     }
 
     fn spawn(&self, index: usize) -> Child {
-        let log = OpenOptions::new().create(true).append(true).open(self.layout.log(index));
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.layout.log(index));
         let log = log.expect("a log can be written");
         let errors = log.try_clone().expect("a file has a second handle");
         Command::new(program("cairnd"))
@@ -165,7 +180,9 @@ impl Network {
         let mut child = self.children[index].take().expect("the validator runs");
         kill_process(pid(&child), Signal::TERM).expect("a process of ours can be signalled");
         until(deadline, "the validator stops", || {
-            child.try_wait().expect("a process of ours can be waited for")
+            child
+                .try_wait()
+                .expect("a process of ours can be waited for")
         })
     }
 
@@ -175,7 +192,10 @@ impl Network {
     /// When it does not run.
     #[must_use]
     pub fn pid(&self, index: usize) -> u32 {
-        self.children[index].as_ref().expect("the validator runs").id()
+        self.children[index]
+            .as_ref()
+            .expect("the validator runs")
+            .id()
     }
 
     /// Fails if a validator that should run has ended by itself.
@@ -185,8 +205,13 @@ impl Network {
     pub fn check_alive(&mut self) {
         for (index, child) in self.children.iter_mut().enumerate() {
             if let Some(child) = child {
-                let ended = child.try_wait().expect("a process of ours can be waited for");
-                assert!(ended.is_none(), "validator {index} ended by itself: {ended:?}");
+                let ended = child
+                    .try_wait()
+                    .expect("a process of ours can be waited for");
+                assert!(
+                    ended.is_none(),
+                    "validator {index} ended by itself: {ended:?}"
+                );
             }
         }
     }
@@ -223,13 +248,18 @@ impl Network {
     /// When there is no such validator.
     #[must_use]
     pub fn audience(&self, index: usize) -> String {
-        token::audience(&self.chain_id(), &self.record(index).transport_key.fingerprint())
+        token::audience(
+            &self.chain_id(),
+            &self.record(index).transport_key.fingerprint(),
+        )
     }
 
     fn record(&self, index: usize) -> &cairn_runtime::ValidatorRecord {
         let name = Layout::name(index);
         let mut records = self.genesis.state.validators.iter();
-        records.find(|record| record.name == name).expect("the validator is in the genesis document")
+        records
+            .find(|record| record.name == name)
+            .expect("the validator is in the genesis document")
     }
 
     /// The genesis document.
@@ -244,9 +274,12 @@ impl Network {
     /// When there is no such account.
     #[must_use]
     pub fn account(&self, name: &str) -> Account {
-        let passphrase = std::fs::read_to_string(self.layout.passphrase()).expect("there is a passphrase");
+        let passphrase =
+            std::fs::read_to_string(self.layout.passphrase()).expect("there is a passphrase");
         let material = keyfile::read(&self.layout.account(name), passphrase.trim());
-        let keys = material.and_then(|material| material.account()).expect("the key file opens");
+        let keys = material
+            .and_then(|material| material.account())
+            .expect("the key file opens");
         Account::new(keys, self.chain_id())
     }
 
@@ -255,19 +288,24 @@ impl Network {
     pub fn person(&self, name: &str) -> Person {
         let all: Vec<usize> = (0..self.validators()).collect();
         let path = |path: std::path::PathBuf| path.display().to_string();
-        Person::new(&self.folder().join(name), &[
-            ("CAIRN_GENESIS", path(self.layout.genesis())),
-            ("CAIRN_NODES", self.nodes(&all)),
-            ("CAIRN_PASSPHRASE_FILE", path(self.layout.passphrase())),
-            ("CAIRN_KEY", path(self.layout.account(name))),
-        ])
+        Person::new(
+            &self.folder().join(name),
+            &[
+                ("CAIRN_GENESIS", path(self.layout.genesis())),
+                ("CAIRN_NODES", self.nodes(&all)),
+                ("CAIRN_PASSPHRASE_FILE", path(self.layout.passphrase())),
+                ("CAIRN_KEY", path(self.layout.account(name))),
+            ],
+        )
     }
 
     /// The value of `CAIRN_NODES` for these validators.
     #[must_use]
     pub fn nodes(&self, indices: &[usize]) -> String {
-        let urls: Vec<String> =
-            indices.iter().map(|index| format!("cairn://{}", self.ports(*index)[2])).collect();
+        let urls: Vec<String> = indices
+            .iter()
+            .map(|index| format!("cairn://{}", self.ports(*index)[2]))
+            .collect();
         urls.join(",")
     }
 
@@ -285,13 +323,18 @@ impl Network {
     pub fn wait_for_peers(&mut self) {
         let mut left = self.running();
         let others = left.len() - 1;
-        until(self.patience(), "all running validators are connected", || {
-            self.check_alive();
-            left.retain(|index| {
-                self.status(*index).is_none_or(|status| status.peers_consensus.min(status.peers_data) < others)
-            });
-            left.is_empty().then_some(())
-        });
+        until(
+            self.patience(),
+            "all running validators are connected",
+            || {
+                self.check_alive();
+                left.retain(|index| {
+                    self.status(*index)
+                        .is_none_or(|status| status.peers_consensus.min(status.peers_data) < others)
+                });
+                left.is_empty().then_some(())
+            },
+        );
     }
 
     /// Waits until all running validators have final blocks up to `height`, patiently: the more there are,
@@ -302,11 +345,18 @@ impl Network {
     pub fn wait_for_height(&mut self, height: u64) {
         let deadline = self.patience();
         let mut left = self.running();
-        until(deadline, &format!("final blocks up to {height} on all running validators"), || {
-            self.check_alive();
-            left.retain(|index| self.status(*index).is_none_or(|status| status.height < height));
-            left.is_empty().then_some(())
-        });
+        until(
+            deadline,
+            &format!("final blocks up to {height} on all running validators"),
+            || {
+                self.check_alive();
+                left.retain(|index| {
+                    self.status(*index)
+                        .is_none_or(|status| status.height < height)
+                });
+                left.is_empty().then_some(())
+            },
+        );
     }
 
     /// How long something may take that needs some rounds with leaders that are gone.
@@ -315,13 +365,43 @@ impl Network {
         Duration::from_secs(60 + 8 * self.validators() as u64)
     }
 
+    /// Checks that the network still does what it is for: `alice` creates a namespace through validator 0.
+    ///
+    /// # Panics
+    /// When that does not become final, or a validator has ended by itself.
+    pub fn expect_goes_on(&mut self, namespace: &str) {
+        self.check_alive();
+        let alice = self.account("alice");
+        let mut api = self.api(0);
+        let (nonce, expiry) = alice.next(&mut api).expect("the validator answers");
+        let ops = vec![Operation::CreateNamespace {
+            namespace: namespace.to_owned(),
+        }];
+        let bytes = alice.sign(alice.transaction(nonce, expiry, ops));
+        let reply = api
+            .submit("?wait=final&timeout_s=60", &bytes)
+            .expect("the validator answers");
+        assert_eq!(
+            reply.status,
+            200,
+            "{}",
+            String::from_utf8_lossy(&reply.body)
+        );
+        let status: TransactionStatus = reply.parse();
+        let outcome = status.receipt.map(|receipt| receipt.outcome);
+        assert!(matches!(outcome, Some(Outcome::Applied(_))), "{outcome:?}");
+    }
+
     /// A final block of a validator.
     ///
     /// # Panics
     /// When it does not have it.
     #[must_use]
     pub fn block(&self, index: usize, height: u64) -> BlockView {
-        let reply = self.api(index).get(&format!("/v1/blocks/{height}")).expect("the validator answers");
+        let reply = self
+            .api(index)
+            .get(&format!("/v1/blocks/{height}"))
+            .expect("the validator answers");
         reply.parse()
     }
 
@@ -337,9 +417,17 @@ impl Network {
             let path = format!("/v1/blocks?from={}&limit=100", ids.len());
             let page = api.get(&path).expect("the validator answers").json();
             let items = page["items"].as_array().expect("a page has items");
-            assert!(!items.is_empty(), "validator {index} lacks block {}", ids.len());
+            assert!(
+                !items.is_empty(),
+                "validator {index} lacks block {}",
+                ids.len()
+            );
             for item in items {
-                assert_eq!(item["header"]["height"], ids.len() as u64, "blocks come in order");
+                assert_eq!(
+                    item["header"]["height"],
+                    ids.len() as u64,
+                    "blocks come in order"
+                );
                 ids.push(item["id"].as_str().expect("a block has an id").to_owned());
             }
         }
@@ -371,7 +459,11 @@ impl Drop for Network {
 /// Waits until no other test has a network, in this process or another one.
 fn lock() -> File {
     let path = std::env::temp_dir().join("cairn-tests.lock");
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path);
     let file = file.expect("the system has a place for temporary files");
     file.lock().expect("a file of ours can be locked");
     file

@@ -14,7 +14,10 @@ pub fn program(name: &str) -> PathBuf {
         Some(folder) => PathBuf::from(folder),
         None => {
             let test = std::env::current_exe().expect("a process knows its program");
-            let folder = test.ancestors().nth(2).expect("tests lie in target/release/deps");
+            let folder = test
+                .ancestors()
+                .nth(2)
+                .expect("tests lie in target/release/deps");
             folder.to_owned()
         }
     };
@@ -92,7 +95,9 @@ pub fn run(command: &mut Command) -> Outcome {
             command.env_remove(name);
         }
     }
-    let output = command.output().unwrap_or_else(|error| panic!("{what}: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
     Outcome::new(what, &output)
 }
 
@@ -106,8 +111,10 @@ impl Person {
     /// Somebody with these settings, and a folder for what the program remembers.
     #[must_use]
     pub fn new(home: &Path, settings: &[(&str, String)]) -> Self {
-        let mut settings: Vec<(String, String)> =
-            settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let mut settings: Vec<(String, String)> = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
         for (name, folder) in [
             ("XDG_STATE_HOME", "state"),
             ("XDG_CACHE_HOME", "cache"),

@@ -5,30 +5,20 @@
 
 use cairn_audit::{Anchor, Bundle, verify};
 use cairn_genesis::GenesisDocument;
-use cairn_tests::{Network, Person};
+use cairn_tests::{Network, Numbers, Person};
 use std::path::Path;
-
-/// Bytes that do not compress, the same in each run.
-fn model_bytes(length: usize, seed: u64) -> Vec<u8> {
-    let mut state = seed | 1;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend_from_slice(&state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
-}
 
 /// A folder with a model of several files; more than one chunk, and one file that is empty.
 fn make_model(folder: &Path) {
     std::fs::create_dir_all(folder.join("layers")).unwrap();
     std::fs::write(folder.join("config.json"), br#"{"layers": 2}"#).unwrap();
     std::fs::write(folder.join("empty"), b"").unwrap();
-    std::fs::write(folder.join("layers/0.bin"), model_bytes(9_000_001, 1)).unwrap();
-    std::fs::write(folder.join("layers/1.bin"), model_bytes(70_000, 2)).unwrap();
+    std::fs::write(
+        folder.join("layers/0.bin"),
+        Numbers::new(1).bytes(9_000_001),
+    )
+    .unwrap();
+    std::fs::write(folder.join("layers/1.bin"), Numbers::new(2).bytes(70_000)).unwrap();
 }
 
 fn flip_a_byte(path: &Path) {
@@ -56,7 +46,15 @@ fn a_model_is_pushed_granted_pulled_proved_and_audited() {
     make_model(&model);
 
     alice.cairn(&["namespace", "create", "acme"]).expect_code(0);
-    let pushed = alice.cairn(&["push", text(&model), "--name", "acme/net", "--version", "1.0.0", "--json"]);
+    let pushed = alice.cairn(&[
+        "push",
+        text(&model),
+        "--name",
+        "acme/net",
+        "--version",
+        "1.0.0",
+        "--json",
+    ]);
     pushed.expect_code(0);
     let pushed = pushed.json();
     assert_eq!(pushed["bytes"], 9_070_014);
@@ -68,12 +66,21 @@ fn a_model_is_pushed_granted_pulled_proved_and_audited() {
     network.wait_for_height(height);
     for index in 0..4 {
         let mut api = network.api(index);
-        let version = api.get("/v1/models/acme/net/versions/1.0.0").unwrap().json();
+        let version = api
+            .get("/v1/models/acme/net/versions/1.0.0")
+            .unwrap()
+            .json();
         assert_eq!(version["data"]["model_hash"], hash);
-        let status = api.get(&format!("/v1/transactions/{tx_hash}")).unwrap().json();
+        let status = api
+            .get(&format!("/v1/transactions/{tx_hash}"))
+            .unwrap()
+            .json();
         assert_eq!(status["status"], "final");
         assert_eq!(status["block_id"], pushed["block_id"]);
-        assert_eq!(network.block(index, height).id.0.reference(), pushed["block_id"]);
+        assert_eq!(
+            network.block(index, height).id.0.reference(),
+            pushed["block_id"]
+        );
     }
 
     // Without a grant the reader is told so; with one every byte is there.
@@ -81,8 +88,11 @@ fn a_model_is_pushed_granted_pulled_proved_and_audited() {
     let refused = bob.cairn(&["pull", "acme/net@1.0.0", "-o", text(&out)]);
     refused.expect_code(15).expect_message("no access");
     assert!(!out.exists(), "nothing is put in place");
-    alice.cairn(&["grant", "acme/net@1.0.0", &id(&bob)]).expect_code(0);
-    bob.cairn(&["pull", "acme/net@1.0.0", "-o", text(&out)]).expect_code(0);
+    alice
+        .cairn(&["grant", "acme/net@1.0.0", &id(&bob)])
+        .expect_code(0);
+    bob.cairn(&["pull", "acme/net@1.0.0", "-o", text(&out)])
+        .expect_code(0);
     for file in ["config.json", "empty", "layers/0.bin", "layers/1.bin"] {
         assert!(
             std::fs::read(model.join(file)).unwrap() == std::fs::read(out.join(file)).unwrap(),
@@ -92,9 +102,12 @@ fn a_model_is_pushed_granted_pulled_proved_and_audited() {
 
     // By its digest, too; and from the one node that holds the chunks or from any other.
     let again = network.folder().join("again");
-    bob.cairn(&["pull", hash, "-o", text(&again)]).expect_code(0);
-    bob.cairn(&["verify", text(&out), "acme/net@1.0.0"]).expect_code(0);
-    bob.cairn(&["verify", text(&out), "acme/net"]).expect_code(0);
+    bob.cairn(&["pull", hash, "-o", text(&again)])
+        .expect_code(0);
+    bob.cairn(&["verify", text(&out), "acme/net@1.0.0"])
+        .expect_code(0);
+    bob.cairn(&["verify", text(&out), "acme/net"])
+        .expect_code(0);
     flip_a_byte(&out.join("layers/0.bin"));
     let changed = bob.cairn(&["verify", text(&out), "acme/net@1.0.0"]);
     changed.expect_code(11).expect_message("layers/0.bin");
@@ -108,7 +121,15 @@ fn a_model_is_pushed_granted_pulled_proved_and_audited() {
         bob.cairn(&all).expect_code(0);
     };
     let auditor = Person::new(&network.folder().join("auditor"), &[]);
-    let audit = || auditor.cairn(&["audit", text(&bundle), "--genesis", text(&genesis), "--json"]);
+    let audit = || {
+        auditor.cairn(&[
+            "audit",
+            text(&bundle),
+            "--genesis",
+            text(&genesis),
+            "--json",
+        ])
+    };
     prove(&["--account", &id(&bob)]);
     audit().expect_code(0);
     prove(&["--block", "1"]);
@@ -125,7 +146,8 @@ fn a_model_is_pushed_granted_pulled_proved_and_audited() {
     for place in 0..1_024 {
         let mut bytes = sound.clone();
         bytes[place] ^= 0x20;
-        let accepted = Bundle::decode(&bytes).is_ok_and(|bundle| verify(&bundle, &anchor, None, None).is_ok());
+        let accepted =
+            Bundle::decode(&bytes).is_ok_and(|bundle| verify(&bundle, &anchor, None, None).is_ok());
         assert!(!accepted, "a bundle with byte {place} changed is accepted");
     }
     flip_a_byte(&bundle);
@@ -133,11 +155,14 @@ fn a_model_is_pushed_granted_pulled_proved_and_audited() {
 
     // A genesis document of another network proves nothing of this one.
     let other = network.folder().join("other.json");
-    let mut document: serde_json::Value = serde_json::from_slice(&std::fs::read(&genesis).unwrap()).unwrap();
+    let mut document: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&genesis).unwrap()).unwrap();
     document["timestamp_ms"] = 1_700_000_000_000_u64.into();
     std::fs::write(&other, document.to_string()).unwrap();
     std::fs::write(&bundle, &sound).unwrap();
-    auditor.cairn(&["audit", text(&bundle), "--genesis", text(&other)]).expect_code(12);
+    auditor
+        .cairn(&["audit", text(&bundle), "--genesis", text(&other)])
+        .expect_code(12);
     network.check_alive();
 }
 
@@ -146,55 +171,89 @@ fn what_cannot_be_done_is_refused_with_its_exit_code() {
     let mut network = Network::start(4);
     let (alice, bob) = (network.person("alice"), network.person("bob"));
     let model = network.folder().join("model.bin");
-    std::fs::write(&model, model_bytes(10_000, 3)).unwrap();
+    std::fs::write(&model, Numbers::new(3).bytes(10_000)).unwrap();
     let push = |person: &Person, name: &str, version: &str| {
         person.cairn(&["push", text(&model), "--name", name, "--version", version])
     };
 
     // 14: a namespace, version, account or transaction that is not there.
-    push(&alice, "acme/net", "1.0.0").expect_code(14).expect_message("namespace");
+    push(&alice, "acme/net", "1.0.0")
+        .expect_code(14)
+        .expect_message("namespace");
     alice.cairn(&["namespace", "create", "acme"]).expect_code(0);
     push(&alice, "acme/net", "1.0.0").expect_code(0);
     let nobody = "11".repeat(32);
-    alice.cairn(&["grant", "acme/net@1.0.0", &nobody]).expect_code(14).expect_message(&nobody);
-    alice.cairn(&["show", "acme/net@2.0.0"]).expect_code(14).expect_message("acme/net@2.0.0");
-    alice.cairn(&["show", &format!("sha256:{nobody}")]).expect_code(14);
+    alice
+        .cairn(&["grant", "acme/net@1.0.0", &nobody])
+        .expect_code(14)
+        .expect_message(&nobody);
+    alice
+        .cairn(&["show", "acme/net@2.0.0"])
+        .expect_code(14)
+        .expect_message("acme/net@2.0.0");
+    alice
+        .cairn(&["show", &format!("sha256:{nobody}")])
+        .expect_code(14);
     alice.cairn(&["tx", &nobody]).expect_code(14);
     alice.cairn(&["list", "nowhere/net"]).expect_code(14);
 
     // 1: a name that is taken stays taken.
-    push(&alice, "acme/net", "1.0.0").expect_code(1).expect_message("published already");
-    alice.cairn(&["namespace", "create", "acme"]).expect_code(1).expect_message("exists");
+    push(&alice, "acme/net", "1.0.0")
+        .expect_code(1)
+        .expect_message("already");
+    alice
+        .cairn(&["namespace", "create", "acme"])
+        .expect_code(1)
+        .expect_message("exists");
 
     // 15: a role that is missing, and an account that nobody has admitted.
     push(&bob, "acme/other", "1.0.0").expect_code(15);
-    bob.cairn(&["namespace", "create", "bobs"]).expect_code(15).expect_message("registrar");
+    bob.cairn(&["namespace", "create", "bobs"])
+        .expect_code(15)
+        .expect_message("registrar");
     let key = network.folder().join("stranger.key");
     let card = network.folder().join("stranger.json");
     let stranger = network.person("bob").with("CAIRN_KEY", text(&key));
-    stranger.cairn(&["keygen", "--name", "stranger", "--card", text(&card)]).expect_code(0);
+    stranger
+        .cairn(&["keygen", "--name", "stranger", "--card", text(&card)])
+        .expect_code(0);
     let unknown = stranger.cairn(&["namespace", "create", "strange"]);
     assert!(matches!(unknown.code, Some(14 | 15)), "{unknown:#?}");
-    bob.cairn(&["account", "admit", text(&card)]).expect_code(15);
-    alice.cairn(&["account", "admit", text(&card)]).expect_code(0);
+    bob.cairn(&["account", "admit", text(&card)])
+        .expect_code(15);
+    alice
+        .cairn(&["account", "admit", text(&card)])
+        .expect_code(0);
     let admitted = id(&stranger);
-    alice.cairn(&["role", "grant", &admitted, "registrar"]).expect_code(0);
-    stranger.cairn(&["namespace", "create", "strange"]).expect_code(0);
+    alice
+        .cairn(&["role", "grant", &admitted, "registrar"])
+        .expect_code(0);
+    stranger
+        .cairn(&["namespace", "create", "strange"])
+        .expect_code(0);
 
     // 2: wrong usage, before anything is asked of a node.
     alice.cairn(&["push"]).expect_code(2);
     alice.cairn(&["show", "no reference"]).expect_code(2);
     push(&alice, "acme/net", "one").expect_code(2);
-    Person::new(network.folder(), &[]).cairn(&["show", "acme/net@1.0.0"]).expect_code(2);
+    Person::new(network.folder(), &[])
+        .cairn(&["show", "acme/net@1.0.0"])
+        .expect_code(2);
 
     // 16: no node in reach; and one that is no node of this chain.
     let gone = alice.clone().with("CAIRN_NODES", "cairn://127.0.0.1:9");
-    gone.cairn(&["show", "acme/net@1.0.0"]).expect_code(16).expect_message("127.0.0.1:9");
+    gone.cairn(&["show", "acme/net@1.0.0"])
+        .expect_code(16)
+        .expect_message("127.0.0.1:9");
     let [consensus, ..] = network.ports(0);
-    let wrong = alice.clone().with("CAIRN_NODES", format!("cairn://{consensus}"));
+    let wrong = alice
+        .clone()
+        .with("CAIRN_NODES", format!("cairn://{consensus}"));
     wrong.cairn(&["show", "acme/net@1.0.0"]).expect_code(16);
 
     // One node that is gone is passed over.
+    let height = network.status(0).unwrap().height;
+    network.wait_for_height(height);
     network.kill(0);
     alice.cairn(&["show", "acme/net@1.0.0"]).expect_code(0);
     network.check_alive();

@@ -20,10 +20,16 @@ fn a_test_that_panics_leaves_no_process_and_the_next_network_can_start() {
     assert!(panicked.is_err());
     let (pids, ports, folder) = seen.lock().unwrap().take().unwrap();
     for pid in pids {
-        assert!(!Path::new(&format!("/proc/{pid}")).exists(), "process {pid} is still there");
+        assert!(
+            !Path::new(&format!("/proc/{pid}")).exists(),
+            "process {pid} is still there"
+        );
     }
     for port in ports {
-        assert!(TcpStream::connect(port).is_err(), "somebody still listens at {port}");
+        assert!(
+            TcpStream::connect(port).is_err(),
+            "somebody still listens at {port}"
+        );
     }
     // What happened can be looked at.
     assert!(folder.join("network/genesis.json").exists());

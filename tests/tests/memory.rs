@@ -32,7 +32,9 @@ fn write_model(path: &Path) {
 /// The most memory that a process ever had, bytes; `None` when it has ended.
 fn peak(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
     Some(kibibytes * 1_024)
 }
@@ -71,7 +73,11 @@ fn a_gigabyte_is_pushed_and_pulled_within_bounded_memory() {
         pulling / MEBIBYTE,
         node / MEBIBYTE
     );
-    let same = Command::new("cmp").arg(&model).arg(out.join("model.bin")).status().unwrap();
+    let same = Command::new("cmp")
+        .arg(&model)
+        .arg(out.join("model.bin"))
+        .status()
+        .unwrap();
     assert!(same.success(), "the pulled model differs");
     assert!(pushing > 0 && pushing < CLIENT, "push had {pushing} bytes");
     assert!(pulling > 0 && pulling < CLIENT, "pull had {pulling} bytes");

@@ -22,7 +22,10 @@ impl Told {
     fn ask(&mut self, network: &Network, index: usize) {
         if let Some(status) = network.status(index) {
             let id = status.block_id.reference();
-            let known = self.blocks.entry(status.height).or_insert_with(|| id.clone());
+            let known = self
+                .blocks
+                .entry(status.height)
+                .or_insert_with(|| id.clone());
             assert_eq!(*known, id, "two final blocks of height {}", status.height);
         }
     }
@@ -30,7 +33,10 @@ impl Told {
     /// The highest final block that anybody heard of.
     fn height(&self) -> u64 {
         let of_blocks = self.blocks.keys().next_back().copied().unwrap_or(0);
-        let of_transactions = self.transactions.values().filter_map(|status| status["height"].as_u64());
+        let of_transactions = self
+            .transactions
+            .values()
+            .filter_map(|status| status["height"].as_u64());
         of_transactions.max().unwrap_or(0).max(of_blocks)
     }
 
@@ -39,10 +45,18 @@ impl Told {
         let height = self.height();
         let expected = network.block_ids(0, height);
         for (height, id) in &self.blocks {
-            assert_eq!(expected[usize::try_from(*height).unwrap()], *id, "height {height}");
+            assert_eq!(
+                expected[usize::try_from(*height).unwrap()],
+                *id,
+                "height {height}"
+            );
         }
         for index in network.running() {
-            assert_eq!(network.block_ids(index, height), expected, "validator {index}");
+            assert_eq!(
+                network.block_ids(index, height),
+                expected,
+                "validator {index}"
+            );
             let mut api = network.api(index);
             for (hash, status) in &self.transactions {
                 let now = api.get(&format!("/v1/transactions/{hash}")).unwrap().json();
@@ -58,12 +72,16 @@ fn lose_power(validators: usize, times: usize, transactions: usize) {
     for time in 0..times {
         let load = Load::start(&network, ACCOUNTS, &format!("time-{time}"));
         let mut asked = 0;
-        until(network.patience(), "transactions become final under load", || {
-            network.check_alive();
-            told.ask(&network, asked % validators);
-            asked += 1;
-            (load.count() >= transactions).then_some(())
-        });
+        until(
+            network.patience(),
+            "transactions become final under load",
+            || {
+                network.check_alive();
+                told.ask(&network, asked % validators);
+                asked += 1;
+                (load.count() >= transactions).then_some(())
+            },
+        );
         network.kill_all();
         let finals = load.stop();
         assert!(finals.len() >= transactions);
@@ -76,10 +94,14 @@ fn lose_power(validators: usize, times: usize, transactions: usize) {
     // It goes on: each account gets another transaction through.
     let before = told.height();
     let load = Load::start(&network, ACCOUNTS, "at-last");
-    until(network.patience(), "transactions become final after all", || {
-        network.check_alive();
-        (load.count() >= ACCOUNTS).then_some(())
-    });
+    until(
+        network.patience(),
+        "transactions become final after all",
+        || {
+            network.check_alive();
+            (load.count() >= ACCOUNTS).then_some(())
+        },
+    );
     told.transactions.extend(load.stop());
     assert!(told.height() > before);
     network.wait_for_height(told.height());

@@ -14,14 +14,18 @@ const STOP: Duration = Duration::from_secs(10);
 
 /// `cairnd start`, for a node that ends by itself.
 fn start(network: &Network, index: usize) -> Outcome {
-    run(Command::new(program("cairnd")).args(["start", "--config"]).arg(network.layout().config(index)))
+    run(Command::new(program("cairnd"))
+        .args(["start", "--config"])
+        .arg(network.layout().config(index)))
 }
 
 #[test]
 fn sigterm_ends_a_node_within_ten_seconds_with_exit_code_0_also_under_load() {
     let mut network = Network::start_with_load(4, 2);
     let load = Load::start(&network, 2, "load");
-    until(network.patience(), "the load runs", || (load.count() > 4).then_some(()));
+    until(network.patience(), "the load runs", || {
+        (load.count() > 4).then_some(())
+    });
     // One connection that says nothing, one that waits for what never comes.
     let mut silent = network.api(0);
     assert_eq!(silent.get("/v1/status").unwrap().status, 200);
@@ -29,17 +33,29 @@ fn sigterm_ends_a_node_within_ten_seconds_with_exit_code_0_also_under_load() {
     for index in [0, 3, 1, 2] {
         let status = network.terminate(index, STOP);
         assert_eq!(status.code(), Some(0), "{}", network.log(index));
-        assert!(network.log(index).contains("\"stopped\""), "{}", network.log(index));
+        assert!(
+            network.log(index).contains("\"stopped\""),
+            "{}",
+            network.log(index)
+        );
     }
     let told = load.stop();
     assert!(!told.is_empty());
 
     // They begin where they ended.
     network.launch_all();
-    network.wait_for_height(told.values().filter_map(|status| status["height"].as_u64()).max().unwrap());
+    network.wait_for_height(
+        told.values()
+            .filter_map(|status| status["height"].as_u64())
+            .max()
+            .unwrap(),
+    );
     let mut api = network.api(2);
     for (hash, status) in &told {
-        assert_eq!(api.get(&format!("/v1/transactions/{hash}")).unwrap().json(), *status);
+        assert_eq!(
+            api.get(&format!("/v1/transactions/{hash}")).unwrap().json(),
+            *status
+        );
     }
     network.check_alive();
 }
@@ -62,7 +78,15 @@ fn a_production_network_of_thirty_one_validators_is_refused_and_says_why() {
     let devnet = |kind: &str, validators: &str| {
         let dir = folder.path().join(kind);
         run(Command::new(program("cairnd"))
-            .args(["devnet", "--validators", validators, "--kind", kind, "--base-port", &base_port])
+            .args([
+                "devnet",
+                "--validators",
+                validators,
+                "--kind",
+                kind,
+                "--base-port",
+                &base_port,
+            ])
             .arg("--dir")
             .arg(dir)
             .arg("--detach"))
@@ -70,7 +94,10 @@ fn a_production_network_of_thirty_one_validators_is_refused_and_says_why() {
     let refused = devnet("production", "31");
     assert_eq!(refused.code, Some(1), "{refused:#?}");
     refused.expect_message("31").expect_message("32");
-    assert!(!folder.path().join("production/genesis.json").exists(), "nothing half made stays");
+    assert!(
+        !folder.path().join("production/genesis.json").exists(),
+        "nothing half made stays"
+    );
 }
 
 /// The file of a validator's database whose name begins so; the longest if there are several.
@@ -106,7 +133,9 @@ fn damage(path: &Path) {
 fn a_damaged_database_is_refused_with_what_to_do_and_an_empty_one_fills_again() {
     let mut network = Network::start_with_load(4, 1);
     let load = Load::start(&network, 1, "load");
-    until(network.patience(), "the load runs", || (load.count() > 8).then_some(()));
+    until(network.patience(), "the load runs", || {
+        (load.count() > 8).then_some(())
+    });
     network.kill(3);
     assert!(!load.stop().is_empty());
     let height = network.status(0).unwrap().height;
@@ -114,13 +143,19 @@ fn a_damaged_database_is_refused_with_what_to_do_and_an_empty_one_fills_again() 
     // First the list of the database's files, then the log that holds what was written last.
     for wanted in ["MANIFEST", "log"] {
         let file = database_file(&network, 3, |name| {
-            if wanted == "log" { name.ends_with(".log") } else { name.starts_with(wanted) }
+            if wanted == "log" {
+                name.ends_with(".log")
+            } else {
+                name.starts_with(wanted)
+            }
         });
         let sound = fs::read(&file).unwrap();
         damage(&file);
         let refused = start(&network, 3);
         assert_eq!(refused.code, Some(1), "{wanted}: {refused:#?}");
-        refused.expect_message("damaged").expect_message("To repair");
+        refused
+            .expect_message("damaged")
+            .expect_message("To repair");
         fs::write(&file, sound).unwrap();
     }
 

@@ -309,7 +309,10 @@ mod tests {
         assert_eq!(send(&store, b"the blob", u64::MAX).await, full);
         assert_eq!(store.len(&Digest::of(b"the blob")).await.unwrap(), None);
         send(&store, b"the blob", 0).await.unwrap();
-        assert_eq!(send(&store, b"the blob", u64::MAX).await, Ok(StatusCode::OK));
+        assert_eq!(
+            send(&store, b"the blob", u64::MAX).await,
+            Ok(StatusCode::OK)
+        );
     }
 
     #[test]

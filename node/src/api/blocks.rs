@@ -53,7 +53,7 @@ pub(super) async fn show(
         .await
 }
 
-/// Blocks by height, upwards.
+/// Blocks by height, upwards. A page is shorter where blocks have many transactions.
 #[utoipa::path(
     get, path = "/v1/blocks", tag = "blocks",
     params(
@@ -73,6 +73,10 @@ pub(super) async fn list(
                 .from
                 .saturating_add(limit)
                 .min(snapshot.position().0 + 1);
+            let end = page_end(listing.from, end, |height| {
+                let payload = snapshot.store().payload(Height(height))?;
+                Ok::<_, ApiProblem>(payload.map_or(0, |payload| payload.len()))
+            })?;
             let mut items = Vec::new();
             for height in listing.from..end {
                 items.extend(view(shared, snapshot, height)?);
@@ -83,6 +87,26 @@ pub(super) async fn list(
         .await
 }
 
+/// Most transactions of the blocks of one page, if it has more than one block. Their names are in the receipts,
+/// which are long; a payload is short, and says how many there are.
+const PAGE_TRANSACTIONS: usize = 2_000;
+
+/// Where a page ends that begins at `from` and goes to `end` at most.
+fn page_end<E>(
+    from: u64,
+    end: u64,
+    mut transactions: impl FnMut(u64) -> Result<usize, E>,
+) -> Result<u64, E> {
+    let mut sum = 0_usize;
+    for height in from..end {
+        sum = sum.saturating_add(transactions(height)?);
+        if sum > PAGE_TRANSACTIONS && height > from {
+            return Ok(height);
+        }
+    }
+    Ok(end)
+}
+
 fn view(
     shared: &Shared,
     snapshot: &Snapshot,
@@ -91,7 +115,7 @@ fn view(
     if height > snapshot.position().0 {
         return Ok(None);
     }
-    let Some(block) = shared.recent.get(snapshot.store(), height)? else {
+    let Some(block) = shared.final_block(height)? else {
         return Ok(None);
     };
     let certificate = snapshot.store().certificate(Height(height))?;
@@ -109,4 +133,28 @@ fn view(
             signers: certificate.signers.iter().map(|signer| signer.0).collect(),
         }),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    #[test]
+    fn a_page_ends_before_it_has_too_many_transactions_but_never_at_its_beginning() {
+        let end = |from, each: usize| page_end(from, 100, |_| Ok::<_, Infallible>(each));
+        assert_eq!(end(0, 0), Ok(100));
+        assert_eq!(end(0, PAGE_TRANSACTIONS / 100), Ok(100));
+        assert_eq!(end(0, PAGE_TRANSACTIONS / 50), Ok(50));
+        assert_eq!(end(7, PAGE_TRANSACTIONS), Ok(8));
+        assert_eq!(end(7, usize::MAX), Ok(8));
+        assert_eq!(end(100, 1), Ok(100));
+        // What the page will not have is not read either.
+        let mut asked = 0;
+        let end = page_end(0, 100, |_| {
+            asked += 1;
+            Ok::<_, Infallible>(PAGE_TRANSACTIONS)
+        });
+        assert_eq!((end, asked), (Ok(1), 2));
+    }
 }

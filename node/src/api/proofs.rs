@@ -109,7 +109,7 @@ pub(super) async fn transaction(
                 ApiProblem::not_found(code::TRANSACTION_NOT_FOUND, what)
             })?;
             let damaged = || ApiProblem::internal(format_args!("block {height} is not complete"));
-            let block = shared.recent.get(store, height.0)?.ok_or_else(damaged)?;
+            let block = shared.final_block(height.0)?.ok_or_else(damaged)?;
             let payload = store.payload(height)?.ok_or_else(damaged)?;
             let place = usize::try_from(index).ok();
             let signed_hash = place

@@ -6,10 +6,6 @@ use cairn_api::code;
 use cairn_consensus::{BlockId, Header, Height};
 use cairn_runtime::{Receipt, tree::StateAt};
 use cairn_storage::{Store, TreeView};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-};
 
 /// The ledger as of one final block. What becomes final meanwhile does not show.
 pub(super) struct Snapshot {
@@ -71,44 +67,17 @@ pub(super) struct FinalBlock {
     pub(super) receipts: Vec<Receipt>,
 }
 
-/// The last blocks that were asked for. When a block becomes final, everybody who waits for one of its
-/// transactions asks for its receipts at once; they are decoded once.
-#[derive(Default)]
-pub(super) struct RecentBlocks(Mutex<BTreeMap<u64, Arc<FinalBlock>>>);
-
-/// How many blocks are kept. One has at most a few megabytes.
-const RECENT: usize = 8;
-
-impl RecentBlocks {
+impl FinalBlock {
     /// The final block at `height`, `None` when there is none yet.
-    pub(super) fn get(
-        &self,
-        store: &Store,
-        height: u64,
-    ) -> Result<Option<Arc<FinalBlock>>, ApiProblem> {
-        // Held while the block is read, so that those who come meanwhile find it here. A panic elsewhere
-        // leaves at worst one block too few.
-        let mut blocks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(block) = blocks.get(&height) {
-            return Ok(Some(Arc::clone(block)));
-        }
+    pub(super) fn read(store: &Store, height: u64) -> Result<Option<Self>, ApiProblem> {
         let Some(header) = store.header(Height(height))? else {
             return Ok(None);
         };
         let receipts = store.receipts(Height(height))?.unwrap_or_default();
-        let block = Arc::new(FinalBlock {
+        Ok(Some(Self {
             id: header.id(),
             header,
             receipts,
-        });
-        // Old blocks are asked for one by one and must not push out the new ones.
-        let oldest = blocks.keys().next().copied();
-        if blocks.len() < RECENT || oldest.is_some_and(|oldest| oldest < height) {
-            blocks.insert(height, Arc::clone(&block));
-            if blocks.len() > RECENT {
-                blocks.pop_first();
-            }
-        }
-        Ok(Some(block))
+        }))
     }
 }

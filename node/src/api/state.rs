@@ -7,7 +7,8 @@ use super::{
     openapi,
     places::Places,
     problem::ApiProblem,
-    snapshot::{RecentBlocks, Snapshot},
+    recent::Recent,
+    snapshot::{FinalBlock, Snapshot},
 };
 use crate::handle::NodeHandle;
 use axum::{
@@ -32,7 +33,8 @@ pub(super) struct Shared {
     /// What access tokens for this node name.
     pub(super) audience: String,
     pub(super) latest: LatestVersions,
-    pub(super) recent: RecentBlocks,
+    /// Final blocks, as [`Shared::final_block`] gives them.
+    recent: Recent<FinalBlock>,
     /// Places for blobs on their way.
     pub(super) blobs: Places,
     /// The genesis document, as JSON.
@@ -50,6 +52,14 @@ impl std::ops::Deref for ApiState {
     }
 }
 
+impl Shared {
+    /// The final block at `height` with its receipts, `None` when there is none yet.
+    pub(super) fn final_block(&self, height: u64) -> Result<Option<Arc<FinalBlock>>, ApiProblem> {
+        let read = || FinalBlock::read(self.node.store(), height);
+        self.recent.get(height, read)
+    }
+}
+
 /// The value of a page: its items, and the next cursor.
 pub(super) type Items<T> = (Vec<T>, Option<String>);
 
@@ -59,7 +69,7 @@ impl ApiState {
             limiter: Limiter::new(&limits),
             audience: token::audience(&node.chain_id(), &node.transport_key().fingerprint()),
             latest: LatestVersions::default(),
-            recent: RecentBlocks::default(),
+            recent: Recent::default(),
             blobs: Places::new(
                 limits.max_concurrent_blobs,
                 limits.max_concurrent_blobs_per_account,

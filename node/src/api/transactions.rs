@@ -127,7 +127,7 @@ fn status(
             receipt: None,
         });
     };
-    let block = shared.recent.get(store, height.0)?;
+    let block = shared.final_block(height.0)?;
     let found = block.as_ref().and_then(|block| {
         let receipt = usize::try_from(index)
             .ok()

@@ -97,7 +97,10 @@ impl Devnet {
     fn stop_all(&self) -> anyhow::Result<()> {
         let layout = Layout::new(&std::path::absolute(&self.dir)?);
         let validators = if layout.genesis().exists() {
-            GenesisDocument::load(layout.genesis())?.state.validators.len()
+            GenesisDocument::load(layout.genesis())?
+                .state
+                .validators
+                .len()
         } else {
             anyhow::bail!("there is no devnet in {}", layout.dir().display());
         };
@@ -115,9 +118,15 @@ impl Devnet {
         }
         println!("export CAIRN_GENESIS={}", layout.genesis().display());
         println!("export CAIRN_NODES={}", nodes.join(","));
-        println!("export CAIRN_PASSPHRASE_FILE={}", layout.passphrase().display());
+        println!(
+            "export CAIRN_PASSPHRASE_FILE={}",
+            layout.passphrase().display()
+        );
         println!("export CAIRN_KEY={}", layout.account("alice").display());
-        println!("# the second demo account: export CAIRN_KEY={}", layout.account("bob").display());
+        println!(
+            "# the second demo account: export CAIRN_KEY={}",
+            layout.account("bob").display()
+        );
         Ok(())
     }
 }

@@ -34,6 +34,10 @@ enum GenesisCommand {
         /// A JSON list of accounts, as `cairn keygen --card` makes them, with their roles.
         #[arg(long)]
         accounts: PathBuf,
+        /// Time of the genesis block, milliseconds since the Unix epoch; now if it is left out. Parties that
+        /// assemble the same cards need the same time to get the same chain id.
+        #[arg(long)]
+        timestamp_ms: Option<u64>,
         /// Where the document goes.
         #[arg(long, default_value = "genesis.json")]
         output: PathBuf,
@@ -56,6 +60,7 @@ impl Genesis {
                 network,
                 devnet,
                 accounts,
+                timestamp_ms,
                 output,
                 cards,
             } => {
@@ -74,8 +79,12 @@ impl Genesis {
                     accounts,
                     Terms {
                         network,
-                        kind: if devnet { Kind::Devnet } else { Kind::Production },
-                        timestamp_ms: cairn_node::driver::now_ms(),
+                        kind: if devnet {
+                            Kind::Devnet
+                        } else {
+                            Kind::Production
+                        },
+                        timestamp_ms: timestamp_ms.unwrap_or_else(cairn_node::driver::now_ms),
                         power: 1,
                         consensus: Params::default(),
                         ledger: ChainParams::default(),

@@ -1,9 +1,10 @@
 //! `cairnd keys`
 
 use anyhow::Context;
-use cairn_crypto::keyfile::{self, KeyMaterial};
 use cairn_crypto::NodeKeys;
+use cairn_crypto::keyfile::{self, KeyMaterial};
 use cairn_genesis::ceremony::ValidatorCard;
+use cairn_node::node::passphrase_in;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -19,7 +20,7 @@ pub(crate) struct Keys {
     /// Where the encrypted key file goes.
     #[arg(long, default_value = "node.key")]
     key_file: PathBuf,
-    /// A file whose first line is the passphrase; CAIRN_PASSPHRASE goes before it.
+    /// A file (mode 0600) whose first line is the passphrase; CAIRN_PASSPHRASE goes before it.
     #[arg(long)]
     passphrase_file: Option<PathBuf>,
     /// Where the card goes.
@@ -31,12 +32,7 @@ impl Keys {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let passphrase = match (std::env::var("CAIRN_PASSPHRASE"), &self.passphrase_file) {
             (Ok(passphrase), _) => passphrase,
-            (Err(_), Some(path)) => std::fs::read_to_string(path)
-                .with_context(|| format!("cannot read {}", path.display()))?
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .to_owned(),
+            (Err(_), Some(path)) => passphrase_in(path)?,
             (Err(_), None) => {
                 anyhow::bail!("no passphrase: set CAIRN_PASSPHRASE or give --passphrase-file")
             }

@@ -97,11 +97,12 @@ fn make(plan: &Plan, layout: &Layout) -> Result<(), DevnetError> {
     std::fs::create_dir_all(&accounts_dir).map_err(file("make", &accounts_dir))?;
     let all = |roles: &[Role]| roles.iter().map(|role| (*role, Scope::Chain)).collect();
     let mut accounts = vec![
-        make_account(layout, &passphrase, "alice", all(&[
-            Role::Admin,
-            Role::Registrar,
-            Role::Publisher,
-        ]))?,
+        make_account(
+            layout,
+            &passphrase,
+            "alice",
+            all(&[Role::Admin, Role::Registrar, Role::Publisher]),
+        )?,
         make_account(layout, &passphrase, "bob", all(&[Role::Reader]))?,
     ];
     for index in 0..plan.load_accounts {
@@ -202,7 +203,9 @@ fn write_private(path: &Path, text: &str) -> Result<(), DevnetError> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut opened = options.open(path).map_err(file("write", path))?;
-    opened.write_all(text.as_bytes()).map_err(file("write", path))
+    opened
+        .write_all(text.as_bytes())
+        .map_err(file("write", path))
 }
 
 fn hex(seed: &Seed) -> String {

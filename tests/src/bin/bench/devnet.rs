@@ -41,7 +41,9 @@ impl Devnet {
             .context("this program has no path")?
             .with_file_name("cairnd");
         let mut processes = Processes::start_with(&cairnd, &layout, validators)?;
-        let passphrase = std::fs::read_to_string(layout.passphrase())?.trim().to_owned();
+        let passphrase = std::fs::read_to_string(layout.passphrase())?
+            .trim()
+            .to_owned();
         let genesis = Arc::new(GenesisDocument::load(layout.genesis())?);
         let mut network = Self {
             validators,

@@ -132,7 +132,9 @@ pub(crate) async fn measure(
     primitives: &Primitives,
 ) -> anyhow::Result<Finality> {
     let mut senders = Vec::with_capacity(SENDERS);
-    let names: Vec<String> = (0..=SENDERS).map(|index| format!("load-{index:03}")).collect();
+    let names: Vec<String> = (0..=SENDERS)
+        .map(|index| format!("load-{index:03}"))
+        .collect();
     let mut preparing = tokio::task::JoinSet::new();
     for (index, name) in names.iter().enumerate() {
         let session = network.session(name, index % network.validators)?;

@@ -80,13 +80,17 @@ pub(crate) async fn measure(
         .transact(vec![Operation::CreateNamespace { namespace }])
         .await?;
     let started = Instant::now();
-    session
-        .push(PushRequest::new(&model, id.clone()))
-        .await?;
+    session.push(PushRequest::new(&model, id.clone())).await?;
     let push = started.elapsed().as_secs_f64();
     let started = Instant::now();
     let target = folder.path().join("pulled");
-    session.pull(&id, &target, std::sync::Arc::new(cairn_artifacts::NoProgress)).await?;
+    session
+        .pull(
+            &id,
+            &target,
+            std::sync::Arc::new(cairn_artifacts::NoProgress),
+        )
+        .await?;
     let pull = started.elapsed().as_secs_f64();
     let bound = primitives.bytes_bound();
     let size = bytes as f64;

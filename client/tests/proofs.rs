@@ -1,0 +1,207 @@
+//! What is proved is what was asked, by whoever is honest, and never contradicts what was seen before.
+#![allow(clippy::unwrap_used)]
+
+mod chain;
+
+use cairn_audit::{AuditError, HeadError, verify};
+use cairn_client::{Client, ClientConfig, ClientError, HeadNote, HeadStore, Subject, audit};
+use cairn_crypto::Digest;
+use cairn_runtime::{AccountId, StateKey, VersionId};
+use chain::{Answer, CHAIN, FORK, bundle, node, ok, parameter, problem};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+fn version() -> VersionId {
+    "acme/bert@1.0.0".parse().unwrap()
+}
+
+/// A node that answers proofs of blocks, and pages of blocks.
+fn honest(line: &str) -> Answer {
+    if line.contains("/v1/blocks?") {
+        let (from, limit) = (parameter(line, "from"), parameter(line, "limit"));
+        return ok("application/json", &CHAIN.page(from, limit));
+    }
+    let (_, height) = line.rsplit_once('/').unwrap();
+    bundle(&CHAIN.block(height.parse().unwrap()))
+}
+
+#[tokio::test]
+async fn an_absence_is_proved_and_told_as_not_found_or_none() {
+    let absent = |line: &str| {
+        let id = version();
+        let key = if line.contains("grants") {
+            StateKey::Grant(id, CHAIN.admin)
+        } else {
+            StateKey::Version(id)
+        };
+        bundle(&CHAIN.record(key, 1))
+    };
+    let client = CHAIN.client(vec![node(absent).await.endpoint]);
+    let error = client.proved_version(&version()).await.unwrap_err();
+    assert!(matches!(error, ClientError::NotFound { .. }), "{error}");
+    let grant = client.proved_grant(&version(), &CHAIN.admin).await.unwrap();
+    assert_eq!(grant, None);
+}
+
+#[tokio::test]
+async fn the_newest_keys_of_an_account_are_proved() {
+    let answer = |line: &str| {
+        let key = if line.contains("keys") {
+            StateKey::AccountKey(CHAIN.admin, 0)
+        } else {
+            StateKey::Account(CHAIN.admin)
+        };
+        bundle(&CHAIN.record(key, 1))
+    };
+    let client = CHAIN.client(vec![node(answer).await.endpoint]);
+    let (index, key) = client.proved_key(&CHAIN.admin).await.unwrap();
+    assert_eq!(index, 0);
+    assert_eq!(AccountId::of(&key.signing), CHAIN.admin);
+}
+
+#[tokio::test]
+async fn a_true_proof_about_something_else_is_no_answer() {
+    let other = |_: &str| bundle(&CHAIN.record(StateKey::Account(CHAIN.admin), 1));
+    let client = CHAIN.client(vec![node(other).await.endpoint]);
+    for subject in [
+        Subject::Version(version()),
+        Subject::Account(AccountId(Digest::ZERO)),
+        Subject::Key(CHAIN.admin, 0),
+        Subject::Grant(version(), CHAIN.admin),
+        Subject::Transaction(Digest::ZERO),
+        Subject::Block(1),
+    ] {
+        let error = client.prove(&subject).await.unwrap_err();
+        assert!(matches!(error, ClientError::OtherClaim { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_with_a_false_proof_is_passed_over() {
+    let liar = |_: &str| {
+        let mut bundle_of = CHAIN.block(3);
+        bundle_of.header.timestamp_ms += 1;
+        bundle(&bundle_of)
+    };
+    let nodes = vec![node(liar).await.endpoint, node(honest).await.endpoint];
+    let client = CHAIN.client(nodes);
+    let (_, verified) = client.prove(&Subject::Block(3)).await.unwrap();
+    assert_eq!(verified.block_id, CHAIN.headers[3].id());
+}
+
+#[tokio::test]
+async fn a_proof_that_no_node_has_yet_is_asked_for_again() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let node = node(move |line| match count.fetch_add(1, Ordering::SeqCst) {
+        0 => problem(503, cairn_api::code::HEIGHT_NOT_AVAILABLE),
+        _ => honest(line),
+    });
+    let client = CHAIN.client(vec![node.await.endpoint]);
+    client.prove(&Subject::Block(2)).await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn proofs_far_apart_are_linked_by_the_blocks_between_them_in_both_directions() {
+    let client = CHAIN.client(vec![node(honest).await.endpoint]);
+    for height in [2, 9, 4, 9, 10, 12, 1] {
+        client.prove(&Subject::Block(height)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_proof_of_another_history_is_refused_at_the_same_height_and_above() {
+    let two_faced = |line: &str| match line.rsplit_once('/').unwrap().1 {
+        "5" if line.contains("proofs") => bundle(&FORK.block(5)),
+        "9" if line.contains("proofs") => bundle(&FORK.block(9)),
+        _ => honest(line),
+    };
+    let client = CHAIN.client(vec![node(two_faced).await.endpoint]);
+    // Either history alone is a chain that the validators signed.
+    client.prove(&Subject::Block(4)).await.unwrap();
+    let error = client.prove(&Subject::Block(5)).await.unwrap_err();
+    let head = matches!(
+        error,
+        ClientError::Head(HeadError::NotExtending { .. } | HeadError::Unlinked { .. })
+    );
+    assert!(head, "{error}");
+    let error = client.prove(&Subject::Block(9)).await.unwrap_err();
+    let head = matches!(error, ClientError::Head(HeadError::NotExtending { .. }));
+    assert!(head, "{error}");
+    client.prove(&Subject::Block(6)).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_newest_header_seen_outlives_the_client() {
+    let place = tempfile::tempdir().unwrap();
+    let heads = HeadStore::new(place.path().join("heads"));
+    let genesis = Arc::clone(&CHAIN.genesis);
+    let config = |endpoint| {
+        let mut config = ClientConfig::new(vec![endpoint], Arc::clone(&genesis));
+        config.heads = Some(heads.clone());
+        config
+    };
+    let client = Client::new(config(node(honest).await.endpoint)).unwrap();
+    client.prove(&Subject::Block(8)).await.unwrap();
+    let kept = heads.load(&CHAIN.genesis.chain_id()).unwrap().unwrap();
+    assert_eq!(kept.header(), &CHAIN.headers[8]);
+
+    let forked = |_: &str| bundle(&FORK.block(8));
+    let client = Client::new(config(node(forked).await.endpoint)).unwrap();
+    let error = client.prove(&Subject::Block(8)).await.unwrap_err();
+    let fork = matches!(error, ClientError::Head(HeadError::Fork { .. }));
+    assert!(fork, "{error}");
+}
+
+#[test]
+fn an_offline_audit_keeps_the_newest_head_and_refuses_a_fork() {
+    let place = tempfile::tempdir().unwrap();
+    let heads = HeadStore::new(place.path());
+    let check = |bundle: cairn_audit::Bundle| {
+        let bytes = bundle.encode().unwrap();
+        audit(&bytes, &CHAIN.genesis, None, Some(&heads)).map(|audited| audited.head)
+    };
+    assert_eq!(check(CHAIN.block(3)).unwrap(), HeadNote::Moved);
+    assert_eq!(check(CHAIN.block(3)).unwrap(), HeadNote::Kept);
+    assert_eq!(check(CHAIN.block(4)).unwrap(), HeadNote::Moved);
+    assert_eq!(check(CHAIN.block(9)).unwrap(), HeadNote::Unlinked);
+    let error = check(FORK.block(4)).unwrap_err();
+    let fork = matches!(error, ClientError::Head(HeadError::Fork { .. }));
+    assert!(fork, "{error}");
+    let kept = heads.load(&CHAIN.genesis.chain_id()).unwrap().unwrap();
+    assert_eq!(kept.header(), &CHAIN.headers[4]);
+}
+
+#[test]
+fn an_offline_audit_without_a_place_for_heads_keeps_none() {
+    let bytes = CHAIN.block(2).encode().unwrap();
+    let audited = audit(&bytes, &CHAIN.genesis, None, None).unwrap();
+    assert_eq!(audited.head, HeadNote::NotKept);
+    assert_eq!(audited.verified.signers, 3);
+}
+
+#[test]
+fn an_old_claim_about_the_state_is_refused_with_a_greatest_age_and_a_block_is_not() {
+    let hour = Some(std::time::Duration::from_secs(3_600));
+    let old = CHAIN.record(StateKey::Account(CHAIN.admin), 1);
+    let error = audit(&old.encode().unwrap(), &CHAIN.genesis, hour, None).unwrap_err();
+    let too_old = matches!(error, ClientError::Audit(AuditError::TooOld { .. }));
+    assert!(too_old, "{error}");
+    let block = CHAIN.block(1).encode().unwrap();
+    audit(&block, &CHAIN.genesis, hour, None).unwrap();
+}
+
+#[test]
+fn a_damaged_head_file_is_told_and_not_replaced() {
+    let place = tempfile::tempdir().unwrap();
+    let heads = HeadStore::new(place.path());
+    let chain_id = CHAIN.genesis.chain_id();
+    let file = place.path().join(format!("{chain_id}.json"));
+    std::fs::write(&file, "{").unwrap();
+    let anchor = cairn_audit::Anchor::genesis(&CHAIN.genesis).unwrap();
+    let seen = verify(&CHAIN.block(1), &anchor, None, None).unwrap();
+    let error = heads.observe(&seen, None).unwrap_err();
+    assert!(matches!(error, ClientError::HeadFile { .. }), "{error}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "{");
+}
