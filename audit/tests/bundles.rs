@@ -380,7 +380,7 @@ fn a_true_bundle_about_another_key_is_no_answer() {
     let asked = StateKey::Namespace("nobody".to_owned());
     let other = StateKey::Namespace("nobody-else".to_owned());
     let bundle = LEDGER.bundle(LEDGER.state(asked.clone()));
-    verify_keys(&bundle, &anchor, &[asked.clone()], None, None).unwrap();
+    verify_keys(&bundle, &anchor, std::slice::from_ref(&asked), None, None).unwrap();
     for expected in [vec![other], vec![], vec![asked.clone(), asked]] {
         assert!(matches!(
             verify_keys(&bundle, &anchor, &expected, None, None),
