@@ -44,7 +44,7 @@ pub enum PathRule {
     /// It begins with `.git`, or has a component `.git`, in whatever case: git takes such a folder
     /// for a repository, and runs the hooks that it finds there.
     Git,
-    /// It is one of the [`SIGNATURE_FILES`](crate::SIGNATURE_FILES), which sign the model and are no
+    /// It is one of the [`SIGNATURE_FILES`], which sign the model and are no
     /// part of it.
     SignatureFile,
 }

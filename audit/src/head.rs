@@ -44,7 +44,7 @@ impl TrustedHead {
     ///
     /// `link` shows that one of the two headers lies in the history of the other: the id of the lower one under the
     /// `history_root` of the higher one. None is needed for the same header or a direct successor. Upwards the link
-    /// comes on top of the rule for validators (see the [module](self)), which is checked with and without it.
+    /// comes on top of the rule for validators (see the module), which is checked with and without it.
     ///
     /// # Errors
     /// [`HeadError::Unlinked`] when a link is needed: ask for it. Everything else means two histories: the header seen

@@ -4,7 +4,7 @@ use cairn_runtime::{ModelName, VersionId};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 
-/// `namespace/name@version`, `namespace/name` or `sha256:<hex>`.
+/// `namespace/name@version`, `namespace/name` or `sha256:HEX`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
     /// One version.

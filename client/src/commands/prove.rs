@@ -16,7 +16,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("subject").required(true).args(["reference", "account", "tx", "block"]))]
 pub(crate) struct ProveArgs {
-    /// A version: namespace/name@version, namespace/name or sha256:<hex>
+    /// A version: namespace/name@version, namespace/name or sha256:HEX
     #[arg(value_name = "REF")]
     reference: Option<Reference>,
     /// An account

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// What to fetch, and where to put it.
 #[derive(Debug, Args)]
 pub(crate) struct PullArgs {
-    /// namespace/name@version, namespace/name or sha256:<hex>
+    /// namespace/name@version, namespace/name or sha256:HEX
     #[arg(value_name = "REF")]
     reference: Reference,
     /// Folder to put it in; must not exist, or be empty

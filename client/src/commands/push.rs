@@ -36,7 +36,7 @@ pub(crate) struct PushArgs {
     /// Store the model unencrypted
     #[arg(long, conflicts_with = "readers")]
     public: bool,
-    /// What it derives from, such as sha256:<hex>=fine_tuned; repeatable
+    /// What it derives from, such as sha256:HEX=fine_tuned; repeatable
     #[arg(long = "parent", value_name = "SHA256=RELATION", value_parser = values::parent)]
     parents: Vec<Parent>,
     /// Account that may read it; repeatable

@@ -14,7 +14,7 @@ use serde::Serialize;
 /// Which version.
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// namespace/name@version, namespace/name or sha256:<hex>
+    /// namespace/name@version, namespace/name or sha256:HEX
     #[arg(value_name = "REF")]
     reference: Reference,
 }

@@ -12,7 +12,7 @@
 //! | `stall` | a connection whose peer stops reading or writing ends |
 //! | `limiter` | what one address may use |
 //! | `router` | the table of routes, and what is done around each of them |
-//! | `state` | [`ApiState`](state::ApiState): what the handlers share |
+//! | `state` | `ApiState`: what the handlers share |
 //! | `snapshot` | reading the state of one final block |
 //! | `extract` | path, query and body, with problems for errors |
 //! | `problem` | errors as answers |
