@@ -24,9 +24,9 @@ pub enum SubmitError {
     /// It cannot be executed as it is.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
-    /// No room for it now.
+    /// No room for it now, or its nonce is taken.
     #[error(transparent)]
-    MempoolFull(#[from] MempoolError),
+    Mempool(#[from] MempoolError),
     /// The node is catching up and cannot judge it.
     #[error(
         "this node is catching up and stands at height {height}; ask another node, or again in a moment"

@@ -82,8 +82,7 @@ impl Intake {
         let outcome = match &result {
             Ok(_) => "accepted",
             Err(IntakeError::Admission(error)) => error.code(),
-            Err(IntakeError::Mempool(MempoolError::NonceTaken { .. })) => "nonce_taken",
-            Err(IntakeError::Mempool(_)) => "mempool_full",
+            Err(IntakeError::Mempool(error)) => error.code(),
         };
         self.metrics
             .intake
