@@ -407,7 +407,7 @@ impl Executor {
                 }
             }
         }
-        let executed = executor.finish();
+        let executed = executor.finish()?;
         let (state_root, batch) = tree::apply(tree, height, &executed.diff)?;
         let next_nonces: BTreeMap<_, _> = included
             .iter()

@@ -1,7 +1,7 @@
 //! How bytes become transactions that the mempool takes: decoded within limits, checked against
 //! the final state, and their signature verified once.
 
-use crate::driver::DriverInput;
+use crate::driver::{DriverInput, now_ms};
 use crate::executor::ExecutorHandle;
 use crate::finality::Finality;
 use crate::mempool::{Mempool, MempoolError, PooledTransaction};
@@ -9,7 +9,8 @@ use crate::metrics::Metrics;
 use cairn_crypto::{Digest, domain};
 use cairn_runtime::tree::StateAt;
 use cairn_runtime::{
-    AdmissionError, ChainParams, SignedTransaction, StateReader, VerifiedTransaction, admit, query,
+    AdmissionError, BlockContext, ChainParams, SignedTransaction, StateReader, VerifiedTransaction,
+    admit, query,
 };
 use cairn_storage::Store;
 use rayon::prelude::*;
@@ -100,10 +101,14 @@ impl Intake {
         let height = self.finality.height();
         let state = StateAt::new(self.store.tree(), height);
         let signed = SignedTransaction::decode(bytes, &self.params)?;
+        let next = BlockContext {
+            chain_id: self.chain_id,
+            height: height + 1,
+            timestamp_ms: now_ms(),
+        };
         let key = admit(
             &state,
-            &self.chain_id,
-            height + 1,
+            &next,
             &signed,
             &self.params,
             NONCE_WINDOW,

@@ -108,7 +108,228 @@ fn operations() -> Vec<Operation> {
             generation: 2,
             sealed: sealed(5),
         },
+        Operation::RotateKeys {
+            signing_key: new.key.public_key().clone(),
+            encryption_key: new.encryption_key.clone(),
+            possession: fixed_signature(3),
+        },
+        Operation::RevokeKey {
+            account: account(1),
+            key_index: 2,
+            from_height: 3,
+        },
+        Operation::SuspendAccount {
+            account: account(1),
+            reason: "why".into(),
+        },
+        Operation::ReinstateAccount {
+            account: account(1),
+            reason: "why".into(),
+        },
+        Operation::Bond {
+            validator: account(1),
+            amount: 2,
+        },
+        Operation::Unbond {
+            validator: account(1),
+            amount: 2,
+        },
+        Operation::RotateValidatorKeys {
+            validator: account(1),
+            consensus_key: new.key.public_key().clone(),
+            transport_key: actor(3).key.public_key().clone(),
+            possession: Box::new(key_proof()),
+        },
+        Operation::SubmitEvidence {
+            evidence: evidence::EvidenceBytes(vec![1, 2, 3]),
+        },
+        Operation::Propose {
+            action: Box::new(Action::SetParameter {
+                name: "max_parents".into(),
+                value: 1,
+            }),
+            expires_at_height: 2,
+        },
+        Operation::Approve { proposal: 1 },
     ]
+}
+
+fn key_proof() -> ValidatorKeyProof {
+    ValidatorKeyProof {
+        consensus_signature: fixed_signature(1),
+        transport_signature: fixed_signature(2),
+    }
+}
+
+/// One of each, in the order of their discriminants.
+fn actions() -> Vec<Action> {
+    let validator = account(1);
+    vec![
+        Action::SetParameter {
+            name: "max_parents".into(),
+            value: 1,
+        },
+        Action::AddValidator {
+            name: "one".into(),
+            operator: account(2),
+            consensus_key: actor(2).key.public_key().clone(),
+            transport_key: actor(3).key.public_key().clone(),
+            possession: Box::new(key_proof()),
+            stake: 3,
+        },
+        Action::RemoveValidator { validator },
+        Action::ReinstateValidator { validator },
+        Action::SetOperator {
+            validator,
+            operator: account(2),
+        },
+        Action::IssueStake {
+            validator,
+            amount: 2,
+        },
+        Action::BurnStake {
+            validator,
+            amount: 2,
+        },
+        Action::GrantAdmin {
+            account: account(1),
+        },
+        Action::RevokeAdmin {
+            account: account(1),
+        },
+        Action::ScheduleUpgrade {
+            version: "1.0.0".into(),
+            height: 2,
+        },
+    ]
+}
+
+#[test]
+fn every_action_has_its_encoding() {
+    check_value("actions", &actions());
+}
+
+#[test]
+fn a_claim_of_validator_keys_has_its_signed_bytes() {
+    let claim = ValidatorKeyClaim {
+        chain_id: digest(1),
+        validator: account(2),
+        key_index: 3,
+        operator: account(4),
+        consensus_key: actor(2).key.public_key().clone(),
+        transport_key: actor(3).key.public_key().clone(),
+    };
+    check(
+        "validator_keys_signing_bytes",
+        &signing_bytes(domain::VALIDATOR_KEYS, &claim),
+    );
+}
+
+fn check_validator_records() {
+    let id = account(1);
+    check_value(
+        "record_key_uses",
+        &vec![
+            KeyUse::Account {
+                account: id,
+                key_index: 2,
+            },
+            KeyUse::Consensus {
+                validator: id,
+                key_index: 2,
+            },
+            KeyUse::Transport {
+                validator: id,
+                key_index: 2,
+            },
+        ],
+    );
+    let entries: Vec<_> = [Standing::Active, Standing::Jailed, Standing::Removed]
+        .map(|standing| ValidatorEntry {
+            id,
+            name: "one".into(),
+            operator: account(2),
+            keys: 3,
+            standing,
+            added_at: 4,
+        })
+        .into();
+    check_value("record_validator_entries", &entries);
+    check_value(
+        "record_validator_keys",
+        &ValidatorKeys {
+            consensus_key: actor(2).key.public_key().clone(),
+            transport_key: actor(3).key.public_key().clone(),
+            recorded_at: 1,
+        },
+    );
+    check_value(
+        "record_stake",
+        &Stake {
+            bonded: 1,
+            free: 2,
+            unbonding: vec![Unbonding {
+                amount: 3,
+                matures_at_ms: 4,
+            }],
+        },
+    );
+    let supply = StakeSupply {
+        issued: 2,
+        burned: 1,
+    };
+    check_value("record_stake_supply", &supply);
+    check_value(
+        "record_current_epoch",
+        &CurrentEpoch {
+            epoch: 1,
+            first_height: 2,
+            change_pending: true,
+        },
+    );
+    check_value(
+        "record_epoch",
+        &EpochRecord {
+            epoch: 1,
+            first_height: 2,
+            members: vec![EpochMember {
+                id,
+                key_index: 3,
+                power: 4,
+            }],
+        },
+    );
+    check_value(
+        "record_offence",
+        &Offence {
+            validator: id,
+            epoch: 2,
+            round: 3,
+            burned: 4,
+            reporter: account(5),
+            height: 6,
+        },
+    );
+    check_value(
+        "record_proposal",
+        &Proposal {
+            id: 1,
+            proposer: id,
+            action: actions().remove(0),
+            proposed_at: 2,
+            expires_at_height: 3,
+            approvals: vec![account(4)],
+            passed_at: Some(5),
+        },
+    );
+    check_value(
+        "record_upgrade",
+        &Upgrade {
+            version: "1.0.0".into(),
+            height: 1,
+            proposal: 2,
+        },
+    );
 }
 
 #[test]
@@ -197,6 +418,50 @@ fn receipts_events_and_errors_have_their_encodings() {
             reader: account(3),
             granted_by: account(1),
         },
+        Event::KeysRotated {
+            account: account(1),
+            key_index: 1,
+        },
+        Event::KeyRevoked {
+            account: account(1),
+            key_index: 1,
+            from_height: 2,
+        },
+        Event::AccountSuspended {
+            account: account(1),
+            reason: "why".into(),
+        },
+        Event::AccountReinstated {
+            account: account(1),
+            reason: "why".into(),
+        },
+        Event::StakeBonded {
+            validator: account(1),
+            amount: 2,
+        },
+        Event::StakeUnbonding {
+            validator: account(1),
+            amount: 2,
+            matures_at_ms: 3,
+        },
+        Event::ValidatorKeysRotated {
+            validator: account(1),
+            key_index: 1,
+        },
+        Event::EquivocationPunished {
+            validator: account(1),
+            epoch: 2,
+            burned: 3,
+        },
+        Event::ProposalMade {
+            proposal: 1,
+            proposer: account(1),
+        },
+        Event::ProposalApproved {
+            proposal: 1,
+            validators: vec![account(1)],
+        },
+        Event::ProposalPassed { proposal: 1 },
     ];
     let applied = Receipt {
         tx_hash: digest(9),
@@ -222,7 +487,7 @@ fn receipts_events_and_errors_have_their_encodings() {
 fn errors() -> Vec<TransactionError> {
     let id = version("acme/bert@1.0.0");
     let (role, scope, account) = (Role::Publisher, Scope::Chain, account(1));
-    vec![
+    let mut errors = vec![
         TransactionError::MissingRole {
             account,
             role,
@@ -302,6 +567,127 @@ fn errors() -> Vec<TransactionError> {
             valid_until: Some(3),
             height: 4,
         },
+        TransactionError::NotAllowed {
+            account,
+            operation: "bond".into(),
+            allowed: "the validator's operator".into(),
+        },
+    ];
+    errors.extend(key_errors().into_iter().map(TransactionError::from));
+    errors.extend(validator_errors().into_iter().map(TransactionError::from));
+    errors.extend(governance_errors().into_iter().map(TransactionError::from));
+    errors
+}
+
+fn key_errors() -> Vec<KeyError> {
+    let account = account(1);
+    vec![
+        KeyError::KeyInUse {
+            fingerprint: digest(1),
+        },
+        KeyError::SameEncryptionKey { account },
+        KeyError::RevokedBackwards {
+            height: 1,
+            from_height: 1,
+        },
+        KeyError::KeyEnded {
+            account,
+            key_index: 1,
+            valid_until: 2,
+            from_height: 3,
+        },
+        KeyError::AccountSuspended { account, since: 1 },
+        KeyError::NotSuspended { account },
+        KeyError::OwnSuspension { account },
+        KeyError::OperatorProtected {
+            account,
+            validator: account,
+        },
+    ]
+}
+
+fn validator_errors() -> Vec<ValidatorError> {
+    let validator = account(1);
+    vec![
+        ValidatorError::UnknownValidator { validator },
+        ValidatorError::BadKeyProof {
+            validator,
+            key_index: 1,
+            operator: validator,
+            chain_id: digest(2),
+        },
+        ValidatorError::WrongStanding {
+            validator,
+            standing: Standing::Removed,
+        },
+        ValidatorError::ZeroAmount,
+        ValidatorError::NotEnoughStake {
+            validator,
+            kind: "free".into(),
+            available: 1,
+            amount: 2,
+        },
+        ValidatorError::TooManyUnbondings {
+            validator,
+            limit: 64,
+        },
+        ValidatorError::SupplyExceeded {
+            issued: 1,
+            amount: 2,
+        },
+        ValidatorError::TooFewValidators {
+            left: 31,
+            minimum: 32,
+        },
+        ValidatorError::TooManyValidators { limit: 1_024 },
+        ValidatorError::MalformedEvidence {
+            reason: "short".into(),
+        },
+        ValidatorError::NoOffence {
+            reason: "same".into(),
+        },
+        ValidatorError::UnknownMember { epoch: 1, index: 2 },
+        ValidatorError::BadEvidenceSignature {
+            validator,
+            epoch: 1,
+        },
+        ValidatorError::OffenceCounted {
+            validator,
+            epoch: 1,
+            height: 2,
+        },
+        ValidatorError::NothingAtStake { validator },
+    ]
+}
+
+fn governance_errors() -> Vec<GovernanceError> {
+    vec![
+        GovernanceError::UnknownProposal { proposal: 1 },
+        GovernanceError::ProposalPassed {
+            proposal: 1,
+            height: 2,
+        },
+        GovernanceError::ProposalExpired {
+            proposal: 1,
+            expires_at: 2,
+            height: 3,
+        },
+        GovernanceError::AlreadyApproved {
+            proposal: 1,
+            account: account(1),
+        },
+        GovernanceError::WrongExpiry {
+            expires_at_height: 1,
+            earliest: 2,
+            latest: 3,
+        },
+        GovernanceError::UnknownParameter { name: "x".into() },
+        GovernanceError::ParameterRefused {
+            name: "x".into(),
+            value: 1,
+            reason: "why".into(),
+        },
+        GovernanceError::UpgradeNotAhead { height: 1, got: 1 },
     ]
 }
 
@@ -341,6 +727,23 @@ fn every_state_key_has_its_encoding() {
         StateKey::EventAt(model, 11),
         StateKey::ValidatorCount,
         StateKey::Validator(12),
+        StateKey::KeyUse(digest(13)),
+        StateKey::CurrentEpoch,
+        StateKey::EpochAt(14),
+        StateKey::ValidatorEntry(account(1)),
+        StateKey::ValidatorEntryCount,
+        StateKey::ValidatorEntryAt(15),
+        StateKey::ValidatorKeys(account(1), 16),
+        StateKey::Operates(account(1)),
+        StateKey::Stake(account(1)),
+        StateKey::StakeSupply,
+        StateKey::Offence(account(1), 17),
+        StateKey::OffenceCount(account(1)),
+        StateKey::OffenceAt(account(1), 18),
+        StateKey::Proposal(19),
+        StateKey::ProposalCount,
+        StateKey::UpgradeCount,
+        StateKey::UpgradeAt(20),
     ];
     for (place, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key.encode()[0]), place);
@@ -361,6 +764,7 @@ fn every_record_has_its_encoding() {
             admitted_at: 2,
             keys: 3,
             roles: 4,
+            suspended_at: Some(5),
         },
     );
     check_value(
@@ -369,6 +773,7 @@ fn every_record_has_its_encoding() {
             signing: holder.key.public_key().clone(),
             encryption: holder.encryption_key.clone(),
             valid_from: 1,
+            valid_from_ms: 3,
             valid_until: Some(2),
         },
     );
@@ -452,10 +857,11 @@ fn every_record_has_its_encoding() {
             },
         },
     );
-    check_value("record_validator", &validator(2, 3));
+    check_value("record_validator", &member(2, 3));
+    check_validator_records();
 }
 
-fn validator(consensus: u8, transport: u8) -> ValidatorRecord {
+fn member(consensus: u8, transport: u8) -> ValidatorRecord {
     let key = actor(consensus);
     ValidatorRecord {
         id: key.id,
@@ -463,6 +869,7 @@ fn validator(consensus: u8, transport: u8) -> ValidatorRecord {
         consensus_key: key.key.public_key().clone(),
         transport_key: actor(transport).key.public_key().clone(),
         power: 100,
+        operator: account(9),
     }
 }
 
@@ -473,7 +880,10 @@ fn a_genesis_state_has_its_encoding_and_its_root() {
         &[(&admin, vec![(Role::Admin, Scope::Chain)])],
         &[("acme", &admin)],
     );
-    genesis.validators = vec![validator(2, 3), validator(4, 5)];
+    genesis.validators = vec![member(2, 3), member(4, 5)];
+    for validator in &mut genesis.validators {
+        validator.operator = admin.id;
+    }
     // The root does not depend on the possession, whose signature differs each time.
     check("genesis_root", Chain::new(&genesis).root.as_bytes());
     genesis.accounts[0].possession = fixed_signature(6);
