@@ -69,6 +69,23 @@ impl Header {
         }
     }
 
+    /// Whether this block ends its epoch, or stands on one that does: the next block outside the epoch is of the
+    /// next one, whose validators are those that `next_validators_hash` names.
+    #[must_use]
+    pub fn ends_epoch(&self) -> bool {
+        self.next_validators_hash != self.validators_hash
+    }
+
+    /// The epoch of the block that follows this one, once it is final.
+    #[must_use]
+    pub fn next_epoch(&self) -> Epoch {
+        if self.ends_epoch() {
+            self.epoch.next()
+        } else {
+            self.epoch
+        }
+    }
+
     /// `H("cairn/block/v1", header)`.
     #[must_use]
     pub fn id(&self) -> BlockId {

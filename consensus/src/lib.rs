@@ -6,8 +6,9 @@
 //!
 //! ```
 //! use cairn_consensus::{Config, Epoch, Header, Params, Recovery, Replica, SafetyRecord, Validator,
-//!     ValidatorIndex, ValidatorSet};
+//!     ValidatorSet};
 //! use cairn_crypto::{Digest, SigningKey, merkle};
+//! use std::sync::Arc;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let key = SigningKey::generate()?;
@@ -16,9 +17,9 @@
 //! let genesis = Header::genesis(Digest::of(b"genesis document"), 0, Digest::ZERO, &validators);
 //! let mut history = merkle::Frontier::new();
 //! history.push(merkle::leaf_hash(genesis.id().0.as_bytes()));
-//! let config = Config { chain_id: genesis.chain_id, params: Params::default(), validators,
-//!     epoch: Epoch(0), key: Some(key), me: Some(ValidatorIndex(0)) };
-//! let recovery = Recovery { final_header: genesis, final_cert: None, history,
+//! let config = Config { chain_id: genesis.chain_id, params: Params::default(), id: Some(id),
+//!     signers: vec![Arc::new(key)] };
+//! let recovery = Recovery { final_header: genesis, final_cert: None, validators, history,
 //!     record: SafetyRecord::genesis(Epoch(0)), pending: Vec::new() };
 //! let (replica, _effects) = Replica::recover(config, recovery, 0);
 //! assert_eq!(replica.round().0, 1);
@@ -36,6 +37,7 @@
 //! | `validator_set`, `signer_set` | [`ValidatorSet`] and the bitmap of some of its members |
 //! | `verified` | [`Verified`]: decoding and checking messages |
 //! | `evidence` | [`Evidence`] of a validator that says two things |
+//! | `signer` | [`Signer`], [`SignatureVerifier`]: where signatures are made and checked |
 //! | `params` | [`Params`]: times and windows |
 //! | `leader` | [`leader()`]: who proposes in a round |
 //! | `record` | [`SafetyRecord`]: what must be on disk |
@@ -55,11 +57,16 @@ mod ids;
 mod input;
 mod leader;
 mod message;
+#[cfg(feature = "mutations")]
+pub mod mutation;
+#[cfg(not(feature = "mutations"))]
+mod mutation;
 mod params;
 mod record;
 pub mod replica;
 pub mod safety;
 mod signed;
+mod signer;
 mod signer_set;
 mod tally;
 mod tree;
@@ -80,6 +87,7 @@ pub use record::SafetyRecord;
 pub use replica::{Admission, Config, DropReason, Recovery, Replica};
 pub use safety::{Grounds, LocalSafety, ParentCert, SafetyError, SafetyRules};
 pub use signed::{CommitVoteBody, Statement, TimeoutBody, VoteBody};
+pub use signer::{MlDsa87, SignatureVerifier, Signer, SignerError};
 pub use signer_set::SignerSet;
 pub use validator_set::{Validator, ValidatorSet, ValidatorSetError};
 pub use verified::{MessageError, Verified};

@@ -55,14 +55,15 @@ mod votes;
 pub use admission::{Admission, DropReason};
 pub use recovery::Recovery;
 
+use crate::mutation::mutated;
 use crate::tally::Tally;
 use crate::tree::Tree;
 use crate::{
-    Block, BlockId, Effect, Epoch, FinalityCert, Header, Height, Input, LocalSafety, Message,
-    Params, ParentCert, Proposal, QuorumCert, Round, SafetyRecord, SafetyRules, TimeoutCert, Timer,
+    Block, BlockId, Effect, Epoch, FinalityCert, Header, Height, Input, Message, Params,
+    ParentCert, Proposal, QuorumCert, Round, SafetyRecord, SafetyRules, Signer, TimeoutCert, Timer,
     ValidatorIndex, ValidatorSet, Verified, leader,
 };
-use cairn_crypto::{Digest, SigningKey};
+use cairn_crypto::Digest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -73,14 +74,25 @@ pub struct Config {
     pub chain_id: Digest,
     /// Times and windows.
     pub params: Params,
-    /// Who decides in `epoch`.
-    pub validators: ValidatorSet,
-    /// The epoch.
-    pub epoch: Epoch,
-    /// The key to sign with; none for an observer.
-    pub key: Option<SigningKey>,
-    /// Whose key it is; none for an observer.
-    pub me: Option<ValidatorIndex>,
+    /// Id of the validator's account on the ledger; none for an observer. In each epoch the replica is the member of the
+    /// set with this id, if there is one.
+    pub id: Option<Digest>,
+    /// What it may sign with: in each epoch the one whose public key the set names for this id. Without it the
+    /// replica observes. More than one while a key is being replaced.
+    pub signers: Vec<Arc<dyn Signer>>,
+}
+
+impl Config {
+    /// The place in a set, and what to sign with.
+    fn role(&self, set: &ValidatorSet) -> Option<(ValidatorIndex, Arc<dyn Signer>)> {
+        let index = set.index_of(&self.id?)?;
+        let key = &set.get(index)?.key;
+        let signer = self
+            .signers
+            .iter()
+            .find(|signer| signer.public_key() == key)?;
+        Some((index, Arc::clone(signer)))
+    }
 }
 
 /// A proposal of one round: the first one seen.
@@ -125,7 +137,12 @@ struct Retry {
 #[derive(Debug)]
 pub struct Replica {
     config: Config,
-    safety: LocalSafety,
+    epoch: Epoch,
+    /// Who decides in `epoch`.
+    validators: ValidatorSet,
+    /// This replica's place among them; none while it observes.
+    me: Option<ValidatorIndex>,
+    safety: Box<dyn SafetyRules>,
     tree: Tree,
     tally: Tally,
     now: u64,
@@ -212,7 +229,7 @@ impl Replica {
     }
 
     fn on_timer(&mut self, timer: Timer) {
-        let epoch = self.config.epoch;
+        let epoch = self.epoch;
         match timer {
             Timer::Round {
                 epoch: e,
@@ -247,7 +264,12 @@ impl Replica {
                 record: Box::new(self.safety.record().clone()),
                 blocks: std::mem::take(&mut self.blocks_to_store),
             };
-            effects.insert(0, persist);
+            let place = if mutated!(PersistLast) {
+                effects.len()
+            } else {
+                0
+            };
+            effects.insert(place, persist);
         }
         effects
     }
@@ -273,19 +295,19 @@ impl Replica {
     /// The epoch.
     #[must_use]
     pub fn epoch(&self) -> Epoch {
-        self.config.epoch
+        self.epoch
     }
 
     /// The validators of the epoch.
     #[must_use]
     pub fn validators(&self) -> &ValidatorSet {
-        &self.config.validators
+        &self.validators
     }
 
     /// Which of them this replica is; none for an observer.
     #[must_use]
     pub fn me(&self) -> Option<ValidatorIndex> {
-        self.config.me
+        self.me
     }
 
     /// Height of the last final block.
@@ -309,7 +331,7 @@ impl Replica {
     /// Who proposes in a round of this epoch.
     #[must_use]
     pub fn leader(&self, round: Round) -> ValidatorIndex {
-        leader(&self.config.validators, self.config.epoch, round)
+        leader(&self.validators, self.epoch, round)
     }
 
     /// Round of the highest quorum certificate held, 0 without one.
@@ -332,7 +354,7 @@ impl Replica {
 
     /// Round of the last final block in this epoch; the epoch's root counts as round 0.
     fn final_round(&self) -> Round {
-        if self.tree.root().header.epoch == self.config.epoch {
+        if self.tree.root().header.epoch == self.epoch {
             self.tree.round()
         } else {
             Round(0)
@@ -369,9 +391,9 @@ impl Replica {
             return Some(ParentCert::Quorum(Arc::clone(certificate)));
         }
         let mut finality = self.final_cert.iter().chain(self.pending_finality.values());
-        if let Some(certificate) = finality.find(|certificate| {
-            certificate.block_id == *id && certificate.epoch == self.config.epoch
-        }) {
+        if let Some(certificate) = finality
+            .find(|certificate| certificate.block_id == *id && certificate.epoch == self.epoch)
+        {
             return Some(ParentCert::Finality(Arc::clone(certificate)));
         }
         let root = self.tree.root();

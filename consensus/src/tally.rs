@@ -1,5 +1,6 @@
 //! Counting: one voter, one phase, one round, one voice.
 
+use crate::mutation::mutated;
 use crate::{
     BlockId, CommitVote, CommitVoteBody, Evidence, Round, Timeout, ValidatorIndex, ValidatorSet,
     Vote, VoteBody,
@@ -68,6 +69,7 @@ impl<T: Clone> Phase<T> {
                 self.voices.insert(voter, voice);
                 Counted::New
             }
+            Seen::Same if mutated!(CountVoteTwice) => Counted::New,
             Seen::Same | Seen::Accused => Counted::Again,
             Seen::Other => {
                 self.accused.insert(voter);

@@ -5,8 +5,8 @@ mod simulator;
 
 use cairn_consensus::{
     Block, Epoch, Execution, FinalityCert, Grounds, Header, HeaderMismatch, Height, LocalSafety,
-    ParentCert, Place, QuorumCert, Round, SafetyError, SafetyRecord, SafetyRules, SignerSet,
-    TimeoutBody, TimeoutCert, ValidatorIndex, VoteBody, payload_root,
+    ParentCert, Place, QuorumCert, Round, SafetyError, SafetyRecord, SafetyRules, Signer,
+    SignerSet, TimeoutBody, TimeoutCert, ValidatorIndex, VoteBody, payload_root,
 };
 use cairn_crypto::Digest;
 use simulator::committee::{Committee, chain_id, index_of};
@@ -22,7 +22,8 @@ fn safety() -> LocalSafety {
 }
 
 fn with_record(record: SafetyRecord) -> LocalSafety {
-    let signer = (ValidatorIndex(0), committee().keys[0].clone());
+    let signer: Arc<dyn Signer> = Arc::new(committee().keys[0].clone());
+    let signer = (ValidatorIndex(0), signer);
     LocalSafety::new(chain_id(), Some(signer), record)
 }
 
@@ -125,7 +126,7 @@ impl Case {
             latest_timestamp_ms: self.latest_timestamp_ms,
         };
         let id = self.header.id();
-        let vote = safety.vote(&self.header, id, &grounds)?;
+        let vote = safety.vote(&self.header, &grounds)?;
         assert_eq!(vote.body(), VoteBody::of(&self.header, id));
         assert_eq!(safety.record().last_vote.as_ref(), Some(&vote));
         Ok(())

@@ -100,7 +100,7 @@ impl Replica {
     }
 
     fn admit_epoch(&self, epoch: Epoch) -> Result<(), DropReason> {
-        if epoch == self.config.epoch {
+        if epoch == self.epoch {
             Ok(())
         } else {
             Err(DropReason::WrongEpoch)
@@ -108,8 +108,7 @@ impl Replica {
     }
 
     fn admit_voter(&self, voter: ValidatorIndex) -> Result<(), DropReason> {
-        self.config
-            .validators
+        self.validators
             .get(voter)
             .map(|_| ())
             .ok_or(DropReason::UnknownVoter)

@@ -12,11 +12,11 @@ impl Replica {
     /// What S3 says of a header by its place; none unless its parent is in the tree.
     pub(super) fn place_of(&self, header: &Header) -> Option<Place> {
         let parent = self.tree.parent(&header.parent)?;
-        let proposer = self.config.validators.get(self.leader(header.round))?.id;
-        let in_epoch = parent.header.epoch == self.config.epoch;
+        let proposer = self.validators.get(self.leader(header.round))?.id;
+        let in_epoch = parent.header.epoch == self.epoch;
         Some(Place {
             chain_id: self.config.chain_id,
-            epoch: self.config.epoch,
+            epoch: self.epoch,
             height: parent.header.height.next(),
             parent_round: if in_epoch {
                 parent.header.round
@@ -26,7 +26,7 @@ impl Replica {
             parent_timestamp_ms: parent.header.timestamp_ms,
             proposer,
             history_root: parent.history.root(),
-            validators_hash: self.config.validators.hash(),
+            validators_hash: self.validators.hash(),
         })
     }
 
@@ -187,7 +187,7 @@ impl Replica {
                 from.push(voter);
             }
         }
-        from.retain(|peer| Some(*peer) != self.config.me);
+        from.retain(|peer| Some(*peer) != self.me);
         self.emit(Effect::FetchBlock { id, from });
         self.emit(Effect::SetTimer {
             timer: Timer::Missing { id },
@@ -220,7 +220,7 @@ impl Replica {
     /// meanwhile.
     pub(super) fn on_block_unavailable(&mut self, id: BlockId) {
         if let Some(wanted) = self.wanted.get_mut(&id) {
-            let everybody = self.config.validators.iter().map(|(index, _)| index);
+            let everybody = self.validators.iter().map(|(index, _)| index);
             wanted.from = everybody.collect();
         }
     }

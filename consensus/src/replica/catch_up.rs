@@ -4,9 +4,7 @@
 //! replica times out alone, a few of the others answer, and others the next time.
 
 use super::Replica;
-use crate::{
-    Certificate, Effect, FinalityCert, Height, Message, Round, SafetyRules, Status, ValidatorIndex,
-};
+use crate::{Certificate, Effect, FinalityCert, Height, Message, Round, Status, ValidatorIndex};
 use std::sync::Arc;
 
 /// How many replicas answer a broadcast timeout of somebody who is behind.
@@ -17,7 +15,7 @@ impl Replica {
     #[must_use]
     pub fn status(&self) -> Status {
         Status {
-            epoch: self.config.epoch,
+            epoch: self.epoch,
             round: self.round,
             high_qc_round: self.certified_round(),
             final_height: self.final_height(),
@@ -31,7 +29,7 @@ impl Replica {
             .asked
             .get(&peer)
             .is_some_and(|last| now.saturating_sub(*last) < interval);
-        if recent || Some(peer) == self.config.me {
+        if recent || Some(peer) == self.me {
             return;
         }
         self.asked.insert(peer, now);
@@ -42,7 +40,7 @@ impl Replica {
     }
 
     pub(super) fn on_status(&mut self, status: Status, from: ValidatorIndex) {
-        if status.epoch == self.config.epoch {
+        if status.epoch == self.epoch {
             self.answer(status, from);
         }
     }
@@ -53,10 +51,10 @@ impl Replica {
         let interval = self.config.params.answer_interval_ms().max(1);
         let just_ended = status.round.next() == self.round
             && self.now.saturating_sub(self.round_started) < interval;
-        let Some(me) = self.config.me else {
+        let Some(me) = self.me else {
             return;
         };
-        let n = self.config.validators.len() as u64;
+        let n = self.validators.len() as u64;
         let turn = self.now / interval;
         let position = (u64::from(me.0) + u64::from(from.0) + turn) % n;
         if !just_ended && position < ANSWERS {
@@ -124,7 +122,7 @@ impl Replica {
         let signers: Vec<ValidatorIndex> = certificate
             .signers
             .iter()
-            .filter(|signer| Some(*signer) != self.config.me)
+            .filter(|signer| Some(*signer) != self.me)
             .collect();
         let turn = self.now / self.config.params.base_timeout_ms.max(1);
         let position = turn.checked_rem(signers.len() as u64).unwrap_or_default();

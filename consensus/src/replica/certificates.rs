@@ -1,10 +1,11 @@
 //! Certificates, assembled here or received whole.
 
 use super::Replica;
+use crate::mutation::mutated;
 use crate::tree::Progress;
 use crate::{
-    BlockId, BlockRejection, Certificate, Effect, Message, QuorumCert, Round, SafetyRules,
-    TimeoutCert, Timer, ValidatorIndex,
+    BlockId, BlockRejection, Certificate, Effect, Message, QuorumCert, Round, TimeoutCert, Timer,
+    ValidatorIndex,
 };
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ impl Replica {
     /// commit vote.
     pub(super) fn note_quorum(&mut self, certificate: Arc<QuorumCert>) {
         let (id, round) = (certificate.block_id, certificate.round);
-        if certificate.epoch != self.config.epoch
+        if certificate.epoch != self.epoch
             || round <= self.final_round()
             || self.quorum_certs.contains_key(&id)
         {
@@ -65,11 +66,11 @@ impl Replica {
         from: ValidatorIndex,
     ) {
         let round = certificate.round;
-        if certificate.epoch != self.config.epoch || round < self.round {
+        if certificate.epoch != self.epoch || round < self.round {
             return;
         }
         let claim = certificate.max_high_qc_round();
-        if claim <= self.certified_round() {
+        if claim <= self.certified_round() || mutated!(CountUnbackedClaims) {
             return self.accept_timeout_cert(&certificate);
         }
         // Nobody could propose on it here, and the claim may be a lie. It waits for a certificate
@@ -114,7 +115,7 @@ impl Replica {
         let wait = self.config.params.certificate_wait_ms << attempt.min(CERTIFICATE_ATTEMPTS);
         self.emit(Effect::SetTimer {
             timer: Timer::CertificateWait {
-                epoch: self.config.epoch,
+                epoch: self.epoch,
                 round,
                 attempt,
             },

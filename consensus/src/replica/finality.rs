@@ -1,6 +1,7 @@
 //! Finality: by a certificate, or by block sync.
 
 use super::Replica;
+use crate::mutation::mutated;
 use crate::{Block, BlockId, Effect, FinalityCert, Header, ValidatorIndex};
 use cairn_crypto::merkle;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ impl Replica {
     /// waits, and hides no lower one: that may be of use sooner.
     pub(super) fn note_finality(&mut self, certificate: Arc<FinalityCert>, from: ValidatorIndex) {
         let (id, round, height) = (certificate.block_id, certificate.round, certificate.height);
-        if certificate.epoch != self.config.epoch
+        if certificate.epoch != self.epoch
             || height <= self.final_height()
             || self.pending_finality.contains_key(&height)
         {
@@ -57,8 +58,14 @@ impl Replica {
         let Some((certificate, path)) = self.finalizable() else {
             return false;
         };
+        let above = if mutated!(FinalizeWithoutAncestors) {
+            path.len() - 1
+        } else {
+            0
+        };
         let blocks: Vec<Arc<Block>> = path
             .iter()
+            .skip(above)
             .filter_map(|id| self.tree.get(id).map(|entry| Arc::clone(&entry.block)))
             .collect();
         self.emit(Effect::Finalize {
@@ -79,7 +86,7 @@ impl Replica {
         history: merkle::Frontier,
     ) {
         let id = header.id();
-        if header.epoch != self.config.epoch
+        if header.epoch != self.epoch
             || header.height <= self.final_height()
             || certificate.block_id != id
         {

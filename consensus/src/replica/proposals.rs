@@ -1,10 +1,11 @@
 //! Proposals, and votes for them.
 
 use super::{Replica, Slot};
+use crate::mutation::mutated;
 use crate::tree::Progress;
 use crate::{
-    Block, BlockId, Effect, Evidence, Grounds, Message, Proposal, Refusal, SafetyRules,
-    SignedHeader, ValidatorIndex,
+    Block, BlockId, Effect, Evidence, Grounds, Message, Proposal, Refusal, Round, SignedHeader,
+    ValidatorIndex,
 };
 use std::sync::Arc;
 
@@ -12,20 +13,24 @@ impl Replica {
     pub(super) fn on_proposal(&mut self, proposal: Proposal, from: ValidatorIndex) {
         let header = &proposal.block.header;
         let round = header.round;
-        if header.epoch != self.config.epoch || round <= self.final_round() {
+        if header.epoch != self.epoch || round <= self.final_round() {
             return;
         }
         if round > self.config.params.window_end(self.round) {
             return self.ask(from);
         }
         let leader = self.leader(round);
-        if self.config.validators.index_of(&header.proposer) != Some(leader) {
+        if self.validators.index_of(&header.proposer) != Some(leader) {
             return;
         }
         let id = header.id();
         if let Some(slot) = self.proposals.get_mut(&round) {
             if slot.id == id {
                 return;
+            }
+            if mutated!(DropS1) {
+                (slot.id, slot.proposal) = (id, proposal.clone());
+                return self.add_block(id, proposal.block, vec![leader]);
             }
             if !slot.accused {
                 slot.accused = true;
@@ -63,7 +68,7 @@ impl Replica {
     /// Votes for the proposal of this round once everything that the rules look at is known.
     pub(super) fn try_vote(&mut self) -> bool {
         let round = self.round;
-        if self.config.key.is_none() || self.safety.record().last_voted_round >= round {
+        if self.me.is_none() || self.has_voted(round) {
             return false;
         }
         let Some(slot) = self.proposals.get(&round) else {
@@ -96,7 +101,7 @@ impl Replica {
                 .now
                 .saturating_add(self.config.params.max_clock_skew_ms),
         };
-        match self.safety.vote(&block.header, id, &grounds) {
+        match self.safety.vote(&block.header, &grounds) {
             Ok(vote) => {
                 self.persist_with(id, &block);
                 self.emit(Effect::Broadcast(Message::Vote(vote.clone())));
@@ -111,6 +116,16 @@ impl Replica {
                 false
             }
         }
+    }
+
+    /// Whether this replica has voted in this round already, or given it up.
+    fn has_voted(&self, round: Round) -> bool {
+        let record = self.safety.record();
+        if mutated!(DropS1) {
+            let voted = record.last_vote.as_ref().map(|vote| vote.block_id);
+            return self.proposals.get(&round).map(|slot| slot.id) == voted;
+        }
+        record.last_voted_round >= round
     }
 
     pub(super) fn refuse(&mut self, block: &Block, id: BlockId, reason: Refusal) {

@@ -3,8 +3,8 @@
 use super::{Building, Replica, Slot};
 use crate::tree::Progress;
 use crate::{
-    Block, BlockId, BuiltBlock, Effect, Header, Message, Refusal, Round, SafetyRules, TimeoutCert,
-    Timer, payload_root,
+    Block, BlockId, BuiltBlock, Effect, Header, Message, Refusal, Round, TimeoutCert, Timer,
+    payload_root,
 };
 use std::sync::Arc;
 
@@ -30,8 +30,7 @@ impl Replica {
 
     fn is_my_turn(&self) -> bool {
         let proposed = self.safety.record().last_proposal.as_ref();
-        self.config.key.is_some()
-            && self.config.me == Some(self.leader(self.round))
+        self.me == Some(self.leader(self.round))
             && proposed.is_none_or(|proposal| proposal.block.header.round < self.round)
     }
 
@@ -117,7 +116,7 @@ impl Replica {
             .saturating_add(self.config.params.empty_block_ms);
         self.emit(Effect::SetTimer {
             timer: Timer::EmptyBlock {
-                epoch: self.config.epoch,
+                epoch: self.epoch,
                 round: self.round,
             },
             after_ms: due.saturating_sub(self.now),
@@ -180,10 +179,10 @@ impl Replica {
         let parent_round = self.certificate_of(&parent)?.round();
         let timeout_cert = self.excuse(parent_round).ok()?;
         let view = self.tree.parent(&parent)?;
-        let me = self.config.validators.get(self.config.me?)?;
+        let me = self.validators.get(self.me?)?;
         let header = Header {
             chain_id: self.config.chain_id,
-            epoch: self.config.epoch,
+            epoch: self.epoch,
             round: self.round,
             height: view.header.height.next(),
             parent,

@@ -3,7 +3,7 @@
 use super::{Building, Config, Replica, Slot};
 use crate::tally::Tally;
 use crate::tree::Tree;
-use crate::{Block, Effect, FinalityCert, Header, LocalSafety, Round, SafetyRecord, SafetyRules};
+use crate::{Block, Effect, FinalityCert, Header, LocalSafety, Round, SafetyRecord, ValidatorSet};
 use cairn_crypto::merkle;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +15,8 @@ pub struct Recovery {
     pub final_header: Header,
     /// Its certificate; none for genesis.
     pub final_cert: Option<Arc<FinalityCert>>,
+    /// The validators in force after `final_header`: those that its `next_validators_hash` names.
+    pub validators: ValidatorSet,
     /// Leaves: the ids of blocks 0 to `final_header.height`.
     pub history: merkle::Frontier,
     /// The safety record; [`SafetyRecord::genesis`] at first.
@@ -28,17 +30,22 @@ impl Replica {
     /// again. Nothing that contradicts them is ever signed.
     #[must_use]
     pub fn recover(config: Config, recovery: Recovery, now_ms: u64) -> (Self, Vec<Effect>) {
+        let epoch = recovery.final_header.next_epoch();
         // A record of an earlier epoch has served: the final block that ended its epoch is on disk (S0).
-        let record = if recovery.record.epoch < config.epoch {
-            SafetyRecord::genesis(config.epoch)
+        let record = if recovery.record.epoch < epoch {
+            SafetyRecord::genesis(epoch)
         } else {
             recovery.record
         };
-        let signer = config.me.zip(config.key.clone());
-        let safety = LocalSafety::new(config.chain_id, signer, record);
+        let role = config.role(&recovery.validators);
+        let me = role.as_ref().map(|(index, _)| *index);
+        let safety = LocalSafety::new(config.chain_id, role, record);
         let mut replica = Self {
-            safety,
+            safety: Box::new(safety),
             tree: Tree::new(recovery.final_header, recovery.history),
+            epoch,
+            validators: recovery.validators,
+            me,
             config,
             tally: Tally::default(),
             now: now_ms,

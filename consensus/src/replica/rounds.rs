@@ -1,7 +1,7 @@
 //! Rounds: entering them, and the timer that ends them.
 
 use super::{Building, Replica};
-use crate::{Effect, Round, SafetyRules, Timer};
+use crate::{Effect, Round, Timer};
 
 impl Replica {
     /// Goes to a later round, by a certificate of the round before.
@@ -43,7 +43,7 @@ impl Replica {
 
     /// Lets the round timer run while there is work, and rest while there is none.
     pub(super) fn arm_round_timer(&mut self) {
-        if self.config.key.is_none() {
+        if self.me.is_none() {
             return;
         }
         if !self.has_work() {
@@ -53,7 +53,7 @@ impl Replica {
             self.round_timer_generation += 1;
             self.emit(Effect::SetTimer {
                 timer: Timer::Round {
-                    epoch: self.config.epoch,
+                    epoch: self.epoch,
                     round: self.round,
                     generation: self.round_timer_generation,
                 },
@@ -84,7 +84,7 @@ impl Replica {
 
     /// One heartbeat timer is out at any time; it is set again if it fires early.
     pub(super) fn set_heartbeat_timer(&mut self) {
-        if self.heartbeat_timer_set || self.heartbeat_due || self.config.key.is_none() {
+        if self.heartbeat_timer_set || self.heartbeat_due || self.me.is_none() {
             return;
         }
         self.heartbeat_timer_set = true;

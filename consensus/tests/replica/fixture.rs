@@ -25,6 +25,7 @@ pub fn replica_with(index: usize, params: &Params) -> Replica {
     let recovery = Recovery {
         final_header: committee().genesis.clone(),
         final_cert: None,
+        validators: committee().validators.clone(),
         history: committee().genesis_history(),
         record: SafetyRecord::genesis(Epoch(0)),
         pending: vec![],

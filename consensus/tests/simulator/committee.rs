@@ -1,7 +1,8 @@
 //! Validators with real keys, made from fixed seeds.
 
-use cairn_consensus::{Config, Epoch, Header, Params, Validator, ValidatorIndex, ValidatorSet};
+use cairn_consensus::{Config, Header, Params, Validator, ValidatorIndex, ValidatorSet};
 use cairn_crypto::{Digest, Seed, SigningKey, merkle};
+use std::sync::Arc;
 
 #[derive(Clone, Debug)]
 pub struct Committee {
@@ -45,10 +46,8 @@ impl Committee {
         Config {
             chain_id: chain_id(),
             params: params.clone(),
-            validators: self.validators.clone(),
-            epoch: Epoch(0),
-            key: Some(self.keys[index].clone()),
-            me: Some(index_of(index)),
+            id: self.validators.get(index_of(index)).map(|member| member.id),
+            signers: vec![Arc::new(self.keys[index].clone())],
         }
     }
 

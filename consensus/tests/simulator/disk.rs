@@ -1,6 +1,8 @@
 //! What survives a crash: everything up to the last synced write, and perhaps more.
 
-use cairn_consensus::{Block, BlockId, Epoch, FinalityCert, Header, Recovery, SafetyRecord};
+use cairn_consensus::{
+    Block, BlockId, Epoch, FinalityCert, Header, Recovery, SafetyRecord, ValidatorSet,
+};
 use cairn_crypto::merkle;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -78,7 +80,7 @@ impl Disk {
         self.pending.contains_key(id) || self.chain.iter().rev().any(|block| block.id() == *id)
     }
 
-    pub fn recovery(&self) -> Recovery {
+    pub fn recovery(&self, validators: &ValidatorSet) -> Recovery {
         let mut history = merkle::Frontier::new();
         history.push(merkle::leaf_hash(self.genesis.id().0.as_bytes()));
         for block in &self.chain {
@@ -87,6 +89,7 @@ impl Disk {
         Recovery {
             final_header: self.final_header().clone(),
             final_cert: self.cert.clone(),
+            validators: validators.clone(),
             history,
             record: self.record.clone(),
             pending: self.pending.values().cloned().collect(),

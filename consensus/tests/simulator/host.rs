@@ -6,7 +6,7 @@ use super::disk::{Commit, Disk};
 use super::{Event, Simulation};
 use cairn_consensus::{
     Block, BlockId, BuiltBlock, Config, Effect, Execution, FinalityCert, Height, Input, Replica,
-    ValidatorIndex,
+    ValidatorIndex, ValidatorSet,
 };
 use cairn_crypto::{Digest, Hasher, merkle};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +23,7 @@ pub struct Host {
     states: BTreeMap<BlockId, Digest>,
     /// Every block that this incarnation saw whole.
     blocks: BTreeMap<BlockId, Arc<Block>>,
-    validators_hash: Digest,
+    validators: ValidatorSet,
     /// What block sync fetched, by the last block, until it is committed.
     synced_blocks: Vec<(BlockId, Vec<Arc<Block>>)>,
 }
@@ -48,7 +48,7 @@ impl Host {
             pool: BTreeSet::new(),
             states: BTreeMap::new(),
             blocks: BTreeMap::new(),
-            validators_hash: committee.validators.hash(),
+            validators: committee.validators.clone(),
             synced_blocks: Vec::new(),
         }
     }
@@ -64,8 +64,11 @@ impl Host {
         let header = self.disk.final_header();
         self.states = BTreeMap::from([(header.id(), header.state_root)]);
         self.blocks = self.disk.pending.clone();
-        let (replica, effects) =
-            Replica::recover(config, self.disk.recovery(), now + self.clock_offset);
+        let (replica, effects) = Replica::recover(
+            config,
+            self.disk.recovery(&self.validators),
+            now + self.clock_offset,
+        );
         self.replica = Some(replica);
         effects
     }
@@ -123,8 +126,8 @@ impl Host {
         Execution {
             state_root,
             receipts_root: merkle::root(&[]),
-            validators_hash: self.validators_hash,
-            next_validators_hash: self.validators_hash,
+            validators_hash: self.validators.hash(),
+            next_validators_hash: self.validators.hash(),
         }
     }
 
@@ -341,7 +344,7 @@ impl Simulation {
         let from = usize::try_from(have).unwrap();
         let blocks: Vec<Arc<Block>> = other.disk.chain[from..].to_vec();
         let header = other.disk.final_header().clone();
-        let history = other.disk.recovery().history;
+        let history = other.disk.recovery(&other.validators).history;
         self.hosts[node].synced_blocks.push((header.id(), blocks));
         self.later(
             node,

@@ -289,7 +289,7 @@ impl Simulation {
         }
         let mut config = self.committee.config(node, &self.params);
         if self.behaviour[node] == Behaviour::Observes {
-            (config.key, config.me) = (None, None);
+            config.signers.clear();
         }
         let effects = self.hosts[node].start(config, self.now);
         self.perform(node, effects);
