@@ -1,8 +1,13 @@
 //! Quorums of signatures.
 
+mod verify;
+
+pub use verify::CertificateError;
+
+use crate::mutation::mutated;
 use crate::{
-    BlockId, CommitVote, CommitVoteBody, Epoch, Height, Round, SignerSet, Statement, Timeout,
-    TimeoutBody, ValidatorIndex, ValidatorSet, Vote, VoteBody,
+    BlockId, CommitVote, CommitVoteBody, Epoch, Height, Round, SignerSet, Timeout, TimeoutBody,
+    ValidatorIndex, ValidatorSet, Vote, VoteBody,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{Digest, Signature};
@@ -33,7 +38,7 @@ pub struct FinalityCert {
     pub chain_id: Digest,
     /// Epoch of the block.
     pub epoch: Epoch,
-    /// Round in which it was certified.
+    /// The block's round; for the last block of an epoch perhaps that of a suffix block on it.
     pub round: Round,
     /// Height of the block.
     pub height: Height,
@@ -63,104 +68,6 @@ pub struct TimeoutCert {
     pub signatures: Vec<Signature>,
 }
 
-/// Why a certificate proves nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CertificateError {
-    /// Made for another chain.
-    #[error("the certificate is for chain {got}, this is chain {expected}")]
-    WrongChain {
-        /// This chain.
-        expected: Digest,
-        /// The chain that it names.
-        got: Digest,
-    },
-    /// The bitmap does not belong to this validator set.
-    #[error("the signer bitmap does not fit a set of {validators} validators")]
-    Signers {
-        /// Members of the set.
-        validators: usize,
-    },
-    /// Not one signature (or claim) for each signer.
-    #[error("{signers} signers but {got} signatures or claims")]
-    Count {
-        /// Bits set.
-        signers: usize,
-        /// Entries that came with them.
-        got: usize,
-    },
-    /// Too little voting power.
-    #[error("the signers have {power} of the {quorum} voting power that a quorum needs")]
-    NoQuorum {
-        /// Power of the signers.
-        power: u64,
-        /// Power of a quorum.
-        quorum: u64,
-    },
-    /// A timeout that claims a certificate of its own round or a later one.
-    #[error(
-        "validator {voter} claims a certificate of round {claim} while timing out round {round}"
-    )]
-    Claim {
-        /// Who claims.
-        voter: ValidatorIndex,
-        /// The claim.
-        claim: Round,
-        /// The round that timed out.
-        round: Round,
-    },
-    /// One signature is wrong.
-    #[error("the signature of validator {voter} is wrong")]
-    BadSignature {
-        /// Whose.
-        voter: ValidatorIndex,
-    },
-}
-
-/// Checks all that does not need the signatures.
-fn check_signers(
-    chain_id: (&Digest, &Digest),
-    signers: &SignerSet,
-    entries: usize,
-    validators: &ValidatorSet,
-) -> Result<(), CertificateError> {
-    let (expected, got) = chain_id;
-    if expected != got {
-        return Err(CertificateError::WrongChain {
-            expected: *expected,
-            got: *got,
-        });
-    }
-    if !signers.fits(validators) {
-        return Err(CertificateError::Signers {
-            validators: validators.len(),
-        });
-    }
-    if signers.len() != entries {
-        return Err(CertificateError::Count {
-            signers: signers.len(),
-            got: entries,
-        });
-    }
-    let (power, quorum) = (signers.power(validators), validators.quorum_power());
-    if power < quorum {
-        return Err(CertificateError::NoQuorum { power, quorum });
-    }
-    Ok(())
-}
-
-fn check_signature<S: Statement>(
-    statement: &S,
-    voter: ValidatorIndex,
-    signature: &Signature,
-    validators: &ValidatorSet,
-) -> Result<(), CertificateError> {
-    validators
-        .get(voter)
-        .filter(|validator| statement.verify(&validator.key, signature).is_ok())
-        .map(|_| ())
-        .ok_or(CertificateError::BadSignature { voter })
-}
-
 impl QuorumCert {
     /// What every signer signed.
     #[must_use]
@@ -171,29 +78,6 @@ impl QuorumCert {
             round: self.round,
             block_id: self.block_id,
         }
-    }
-
-    /// Checks everything, each signature included. `validators` is the set of `self.epoch`.
-    ///
-    /// # Errors
-    /// The first thing that is wrong.
-    pub fn verify(
-        &self,
-        validators: &ValidatorSet,
-        chain_id: &Digest,
-    ) -> Result<(), CertificateError> {
-        let entries = self.signatures.len();
-        check_signers(
-            (chain_id, &self.chain_id),
-            &self.signers,
-            entries,
-            validators,
-        )?;
-        let body = self.body();
-        for (voter, signature) in self.signers.iter().zip(&self.signatures) {
-            check_signature(&body, voter, signature, validators)?;
-        }
-        Ok(())
     }
 
     /// Puts the votes for `body` together; none unless they are a quorum. The votes must have been
@@ -229,29 +113,6 @@ impl FinalityCert {
             height: self.height,
             block_id: self.block_id,
         }
-    }
-
-    /// Checks everything, each signature included. `validators` is the set of `self.epoch`.
-    ///
-    /// # Errors
-    /// The first thing that is wrong.
-    pub fn verify(
-        &self,
-        validators: &ValidatorSet,
-        chain_id: &Digest,
-    ) -> Result<(), CertificateError> {
-        let entries = self.signatures.len();
-        check_signers(
-            (chain_id, &self.chain_id),
-            &self.signers,
-            entries,
-            validators,
-        )?;
-        let body = self.body();
-        for (voter, signature) in self.signers.iter().zip(&self.signatures) {
-            check_signature(&body, voter, signature, validators)?;
-        }
-        Ok(())
     }
 
     /// Puts the commit votes for `body` together; none unless they are a quorum. The commit votes must
@@ -300,42 +161,6 @@ impl TimeoutCert {
             .unwrap_or_default()
     }
 
-    /// Checks everything, each signature included. `validators` is the set of `self.epoch`.
-    ///
-    /// # Errors
-    /// The first thing that is wrong.
-    pub fn verify(
-        &self,
-        validators: &ValidatorSet,
-        chain_id: &Digest,
-    ) -> Result<(), CertificateError> {
-        let entries = self.signatures.len();
-        check_signers(
-            (chain_id, &self.chain_id),
-            &self.signers,
-            entries,
-            validators,
-        )?;
-        if self.high_qc_rounds.len() != entries {
-            return Err(CertificateError::Count {
-                signers: entries,
-                got: self.high_qc_rounds.len(),
-            });
-        }
-        let claims = self.high_qc_rounds.iter().zip(&self.signatures);
-        for (voter, (claim, signature)) in self.signers.iter().zip(claims) {
-            if *claim >= self.round {
-                return Err(CertificateError::Claim {
-                    voter,
-                    claim: *claim,
-                    round: self.round,
-                });
-            }
-            check_signature(&self.body(*claim), voter, signature, validators)?;
-        }
-        Ok(())
-    }
-
     /// Puts the timeouts of one round together; none unless they are a quorum. The timeouts must have
     /// been verified; those of other rounds are left out.
     #[must_use]
@@ -381,6 +206,6 @@ fn assemble(
     }
     let complete = signers.len() == by_voter.len()
         && signers.fits(validators)
-        && signers.power(validators) >= validators.quorum_power();
+        && (signers.power(validators) >= validators.quorum_power() || mutated!(CountVoteTwice));
     complete.then(|| (signers, by_voter.into_values().collect()))
 }

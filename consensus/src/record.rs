@@ -1,5 +1,6 @@
 //! What a validator must remember to be safe.
 
+use crate::mutation::mutated;
 use crate::{CommitVote, Epoch, Proposal, QuorumCert, Round, Timeout, TimeoutCert, Vote};
 use borsh::{BorshDeserialize, BorshSerialize};
 use std::sync::Arc;
@@ -49,6 +50,24 @@ impl SafetyRecord {
         }
     }
 
+    /// Keeps a quorum certificate if it is the highest of the epoch. True if it is.
+    pub fn observe_quorum(&mut self, certificate: &Arc<QuorumCert>) -> bool {
+        let higher = certificate.epoch == self.epoch && certificate.round > self.high_qc_round();
+        if higher {
+            self.high_qc = Some(Arc::clone(certificate));
+        }
+        higher
+    }
+
+    /// Keeps a timeout certificate if it is the highest of the epoch. True if it is.
+    pub fn observe_timeout(&mut self, certificate: &Arc<TimeoutCert>) -> bool {
+        let higher = certificate.epoch == self.epoch && certificate.round > self.high_tc_round();
+        if higher {
+            self.high_tc = Some(Arc::clone(certificate));
+        }
+        higher
+    }
+
     /// Round of the highest quorum certificate, 0 without one.
     #[must_use]
     pub fn high_qc_round(&self) -> Round {
@@ -65,12 +84,20 @@ impl SafetyRecord {
             .map_or(Round(0), |certificate| certificate.round)
     }
 
+    /// Round of the last proposal, if there was one.
+    #[must_use]
+    pub fn last_proposed_round(&self) -> Option<Round> {
+        let proposal = self.last_proposal.as_ref();
+        proposal.map(|proposal| proposal.block.header.round)
+    }
+
     /// Where a replica starts again: above every certificate, and not below a round it gave up.
     #[must_use]
     pub fn restart_round(&self) -> Round {
-        self.high_qc_round()
-            .next()
-            .max(self.high_tc_round().next())
-            .max(self.highest_timeout_round)
+        let certified = self.high_qc_round().max(self.high_tc_round()).next();
+        if mutated!(TimeoutsBelow) {
+            return certified;
+        }
+        certified.max(self.highest_timeout_round)
     }
 }

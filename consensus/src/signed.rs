@@ -3,11 +3,12 @@
 //!
 //! The voter is not part of the signed bytes, so that all votes for one block sign the same bytes.
 
-use crate::{BlockId, CommitVote, Epoch, Header, Height, Round, Timeout, ValidatorIndex, Vote};
-use borsh::{BorshDeserialize, BorshSerialize};
-use cairn_crypto::{
-    BadSignature, Digest, PublicKey, SignError, Signature, SigningKey, Tag, domain,
+use crate::{
+    BlockId, CommitVote, Epoch, Header, Height, MlDsa87, Round, SafetyError, SignatureVerifier,
+    Signer, SignerError, Timeout, ValidatorIndex, Vote,
 };
+use borsh::{BorshDeserialize, BorshSerialize};
+use cairn_crypto::{BadSignature, Digest, PublicKey, Signature, Tag, domain};
 
 /// Something that a validator signs under a domain tag (FIPS 204, pure, empty context).
 pub trait Statement: BorshSerialize + Sized {
@@ -17,9 +18,9 @@ pub trait Statement: BorshSerialize + Sized {
     /// Signs `TAG || 0x00 || borsh(self)`.
     ///
     /// # Errors
-    /// When the cryptographic library fails.
-    fn sign(&self, key: &SigningKey) -> Result<Signature, SignError> {
-        key.sign(Self::TAG, self)
+    /// When the signer cannot or will not.
+    fn sign(&self, signer: &dyn Signer) -> Result<Signature, SignerError> {
+        signer.sign_statement(Self::TAG, &encoded(self))
     }
 
     /// Checks a signature over `TAG || 0x00 || borsh(self)`.
@@ -27,8 +28,25 @@ pub trait Statement: BorshSerialize + Sized {
     /// # Errors
     /// [`BadSignature`] if `key` did not sign this.
     fn verify(&self, key: &PublicKey, signature: &Signature) -> Result<(), BadSignature> {
-        key.verify(Self::TAG, self, signature)
+        self.verify_with(key, signature, &MlDsa87)
     }
+
+    /// [`Statement::verify`] with another signature scheme.
+    ///
+    /// # Errors
+    /// [`BadSignature`] if `key` did not sign this.
+    fn verify_with(
+        &self,
+        key: &PublicKey,
+        signature: &Signature,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<(), BadSignature> {
+        verifier.verify_statement(key, Self::TAG, &encoded(self), signature)
+    }
+}
+
+fn encoded(statement: &impl BorshSerialize) -> Vec<u8> {
+    borsh::to_vec(statement).expect("a vector accepts every byte and a statement holds no list")
 }
 
 /// Signed by a [`Vote`]; tag `cairn/vote/v1`.
@@ -104,8 +122,8 @@ impl VoteBody {
     /// Signs, as `voter`.
     ///
     /// # Errors
-    /// When the cryptographic library fails.
-    pub fn into_vote(self, voter: ValidatorIndex, key: &SigningKey) -> Result<Vote, SignError> {
+    /// When the signer cannot or will not.
+    pub fn into_vote(self, voter: ValidatorIndex, key: &dyn Signer) -> Result<Vote, SignerError> {
         Ok(Vote {
             chain_id: self.chain_id,
             epoch: self.epoch,
@@ -118,6 +136,24 @@ impl VoteBody {
 }
 
 impl CommitVoteBody {
+    /// The commit vote for a block, or, for a suffix block, for `end`, which ends the epoch.
+    ///
+    /// # Errors
+    /// [`SafetyError::NotSuffix`] if it is no suffix block of `end`.
+    pub fn of_block(header: &Header, end: Option<&Header>) -> Result<Self, SafetyError> {
+        let Some(end) = end else {
+            return Ok(Self::of(header, header.id()));
+        };
+        if !header.is_suffix_of(end) {
+            let (block, end) = (header.id(), end.id());
+            return Err(SafetyError::NotSuffix { block, end });
+        }
+        Ok(Self {
+            round: header.round,
+            ..Self::of(end, end.id())
+        })
+    }
+
     /// The commit vote for a header.
     #[must_use]
     pub fn of(header: &Header, block_id: BlockId) -> Self {
@@ -133,12 +169,12 @@ impl CommitVoteBody {
     /// Signs, as `voter`.
     ///
     /// # Errors
-    /// When the cryptographic library fails.
+    /// When the signer cannot or will not.
     pub fn into_commit_vote(
         self,
         voter: ValidatorIndex,
-        key: &SigningKey,
-    ) -> Result<CommitVote, SignError> {
+        key: &dyn Signer,
+    ) -> Result<CommitVote, SignerError> {
         Ok(CommitVote {
             chain_id: self.chain_id,
             epoch: self.epoch,
@@ -152,15 +188,26 @@ impl CommitVoteBody {
 }
 
 impl TimeoutBody {
+    /// The timeout of a round by somebody who holds a certificate of `high_qc_round`.
+    #[must_use]
+    pub fn new(chain_id: Digest, epoch: Epoch, round: Round, high_qc_round: Round) -> Self {
+        Self {
+            chain_id,
+            epoch,
+            round,
+            high_qc_round,
+        }
+    }
+
     /// Signs, as `voter`.
     ///
     /// # Errors
-    /// When the cryptographic library fails.
+    /// When the signer cannot or will not.
     pub fn into_timeout(
         self,
         voter: ValidatorIndex,
-        key: &SigningKey,
-    ) -> Result<Timeout, SignError> {
+        key: &dyn Signer,
+    ) -> Result<Timeout, SignerError> {
         Ok(Timeout {
             chain_id: self.chain_id,
             epoch: self.epoch,

@@ -1,5 +1,6 @@
 //! Counting: one voter, one phase, one round, one voice.
 
+use crate::mutation::mutated;
 use crate::{
     BlockId, CommitVote, CommitVoteBody, Evidence, Round, Timeout, ValidatorIndex, ValidatorSet,
     Vote, VoteBody,
@@ -68,6 +69,7 @@ impl<T: Clone> Phase<T> {
                 self.voices.insert(voter, voice);
                 Counted::New
             }
+            Seen::Same if mutated!(CountVoteTwice) => Counted::New,
             Seen::Same | Seen::Accused => Counted::Again,
             Seen::Other => {
                 self.accused.insert(voter);
@@ -210,6 +212,16 @@ impl Tally {
             .filter(|vote| vote.block_id == id)
             .map(|vote| vote.voter)
             .collect()
+    }
+
+    /// How many voices are counted.
+    pub(crate) fn len(&self) -> usize {
+        let rounds = self.rounds.values();
+        rounds
+            .map(|round| {
+                round.votes.voices.len() + round.commits.voices.len() + round.timeouts.voices.len()
+            })
+            .sum()
     }
 
     /// Forgets the rounds that `keep` refuses.

@@ -1,6 +1,7 @@
 //! Who decides in an epoch, and how many of them are enough.
 
 use crate::ValidatorIndex;
+use crate::mutation::mutated;
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{Digest, PublicKey, domain, hash};
 use serde::{Deserialize, Serialize};
@@ -156,7 +157,7 @@ impl ValidatorSet {
     /// member; `2f + 1` says the same for `W = 3f + 1` only.
     #[must_use]
     pub fn quorum_power(&self) -> u64 {
-        self.0.total_power - self.faulty_power()
+        self.0.total_power - self.faulty_power() - u64::from(mutated!(SmallQuorum))
     }
 
     /// `H("cairn/validators/v1", validators)`, as headers state it.

@@ -2,8 +2,8 @@
 //! may run on as many threads as it has.
 
 use crate::{
-    Certificate, CertificateError, CommitVote, Message, Proposal, Round, Statement, Timeout,
-    ValidatorIndex, ValidatorSet, Vote, payload_root,
+    Certificate, CertificateError, CommitVote, Message, MlDsa87, Proposal, Round,
+    SignatureVerifier, Statement, Timeout, ValidatorIndex, ValidatorSet, Vote, payload_root,
 };
 use cairn_crypto::{DecodeError, Digest, Signature, decode};
 
@@ -138,134 +138,153 @@ impl Message {
         validators: &ValidatorSet,
         chain_id: &Digest,
     ) -> Result<Verified<Self>, MessageError> {
+        self.verify_with(validators, chain_id, &MlDsa87)
+    }
+
+    /// [`Message::verify`] with another signature scheme. What it returns is as good as that scheme: a node
+    /// uses [`MlDsa87`].
+    ///
+    /// # Errors
+    /// The first thing that is wrong.
+    pub fn verify_with(
+        self,
+        validators: &ValidatorSet,
+        chain_id: &Digest,
+        verifier: &dyn SignatureVerifier,
+    ) -> Result<Verified<Self>, MessageError> {
+        let check = Check {
+            validators,
+            chain_id,
+            verifier,
+        };
         match &self {
-            Self::Proposal(proposal) => check_proposal(proposal, validators, chain_id)?,
-            Self::Vote(vote) => check_vote(vote, validators, chain_id)?,
-            Self::CommitVote(vote) => check_commit_vote(vote, validators, chain_id)?,
-            Self::Timeout { timeout, .. } => check_timeout(timeout, validators, chain_id)?,
-            Self::Certificate(certificate) => check_certificate(certificate, validators, chain_id)?,
+            Self::Proposal(proposal) => check.proposal(proposal)?,
+            Self::Vote(vote) => check.vote(vote)?,
+            Self::CommitVote(vote) => check.commit_vote(vote)?,
+            Self::Timeout { timeout, .. } => check.timeout(timeout)?,
+            Self::Certificate(certificate) => check.certificate(certificate)?,
             Self::QuorumCertRequest { .. } | Self::Status(_) => {}
         }
         Ok(Verified(self))
     }
 }
 
-fn check_proposal(
-    proposal: &Proposal,
-    validators: &ValidatorSet,
-    chain_id: &Digest,
-) -> Result<(), MessageError> {
-    let header = &proposal.block.header;
-    check_position(chain_id, &header.chain_id, header.round)?;
-    if header.parent_round >= header.round {
-        return Err(MessageError::ParentRound {
-            parent_round: header.parent_round,
-            round: header.round,
-        });
-    }
-    let got = proposal.block.payload.len();
-    if got > Message::MAX_PAYLOAD {
-        return Err(MessageError::PayloadLength { got });
-    }
-    let proposer = validators
-        .index_of(&header.proposer)
-        .ok_or(MessageError::UnknownProposer {
-            proposer: header.proposer,
-        })?;
-    check_signature(&header.id(), proposer, &proposal.signature, validators)?;
-    let got = payload_root(&proposal.block.payload);
-    if got != header.payload_root {
-        return Err(MessageError::PayloadRoot {
-            expected: header.payload_root,
-            got,
-        });
-    }
-    if let Some(certificate) = &proposal.timeout_cert {
-        if certificate.epoch != header.epoch || certificate.round.next() != header.round {
-            return Err(MessageError::TimeoutCertRound {
+/// What a message is checked against.
+struct Check<'a> {
+    validators: &'a ValidatorSet,
+    chain_id: &'a Digest,
+    verifier: &'a dyn SignatureVerifier,
+}
+
+impl Check<'_> {
+    fn proposal(&self, proposal: &Proposal) -> Result<(), MessageError> {
+        let header = &proposal.block.header;
+        self.position(&header.chain_id, header.round)?;
+        if header.parent_round >= header.round {
+            return Err(MessageError::ParentRound {
+                parent_round: header.parent_round,
                 round: header.round,
-                got: certificate.round,
             });
         }
-        certificate.verify(validators, chain_id)?;
+        let got = proposal.block.payload.len();
+        if got > Message::MAX_PAYLOAD {
+            return Err(MessageError::PayloadLength { got });
+        }
+        let proposer =
+            self.validators
+                .index_of(&header.proposer)
+                .ok_or(MessageError::UnknownProposer {
+                    proposer: header.proposer,
+                })?;
+        self.signature(&header.id(), proposer, &proposal.signature)?;
+        let got = payload_root(&proposal.block.payload);
+        if got != header.payload_root {
+            return Err(MessageError::PayloadRoot {
+                expected: header.payload_root,
+                got,
+            });
+        }
+        if let Some(certificate) = &proposal.timeout_cert {
+            if certificate.epoch != header.epoch || certificate.round.next() != header.round {
+                return Err(MessageError::TimeoutCertRound {
+                    round: header.round,
+                    got: certificate.round,
+                });
+            }
+            certificate.verify_with(self.validators, self.chain_id, self.verifier)?;
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-fn check_vote(vote: &Vote, set: &ValidatorSet, chain_id: &Digest) -> Result<(), MessageError> {
-    check_position(chain_id, &vote.chain_id, vote.round)?;
-    check_signature(&vote.body(), vote.voter, &vote.signature, set)
-}
-
-fn check_commit_vote(
-    vote: &CommitVote,
-    set: &ValidatorSet,
-    chain_id: &Digest,
-) -> Result<(), MessageError> {
-    check_position(chain_id, &vote.chain_id, vote.round)?;
-    check_signature(&vote.body(), vote.voter, &vote.signature, set)
-}
-
-fn check_timeout(
-    timeout: &Timeout,
-    set: &ValidatorSet,
-    chain_id: &Digest,
-) -> Result<(), MessageError> {
-    check_position(chain_id, &timeout.chain_id, timeout.round)?;
-    if timeout.high_qc_round >= timeout.round {
-        return Err(MessageError::Claim {
-            claim: timeout.high_qc_round,
-            round: timeout.round,
-        });
+    fn vote(&self, vote: &Vote) -> Result<(), MessageError> {
+        self.position(&vote.chain_id, vote.round)?;
+        self.signature(&vote.body(), vote.voter, &vote.signature)
     }
-    check_signature(&timeout.body(), timeout.voter, &timeout.signature, set)
-}
 
-fn check_certificate(
-    certificate: &Certificate,
-    set: &ValidatorSet,
-    chain_id: &Digest,
-) -> Result<(), MessageError> {
-    let round = match certificate {
-        Certificate::Quorum(certificate) => certificate.round,
-        Certificate::Finality(certificate) => certificate.round,
-        Certificate::Timeout(certificate) => certificate.round,
-    };
-    if round == Round(0) {
-        return Err(MessageError::RoundZero);
+    fn commit_vote(&self, vote: &CommitVote) -> Result<(), MessageError> {
+        self.position(&vote.chain_id, vote.round)?;
+        self.signature(&vote.body(), vote.voter, &vote.signature)
     }
-    match certificate {
-        Certificate::Quorum(certificate) => certificate.verify(set, chain_id)?,
-        Certificate::Finality(certificate) => certificate.verify(set, chain_id)?,
-        Certificate::Timeout(certificate) => certificate.verify(set, chain_id)?,
-    }
-    Ok(())
-}
 
-fn check_position(expected: &Digest, got: &Digest, round: Round) -> Result<(), MessageError> {
-    if expected != got {
-        return Err(MessageError::WrongChain {
-            expected: *expected,
-            got: *got,
-        });
+    fn timeout(&self, timeout: &Timeout) -> Result<(), MessageError> {
+        self.position(&timeout.chain_id, timeout.round)?;
+        if timeout.high_qc_round >= timeout.round {
+            return Err(MessageError::Claim {
+                claim: timeout.high_qc_round,
+                round: timeout.round,
+            });
+        }
+        self.signature(&timeout.body(), timeout.voter, &timeout.signature)
     }
-    if round == Round(0) {
-        return Err(MessageError::RoundZero);
-    }
-    Ok(())
-}
 
-fn check_signature<S: Statement>(
-    statement: &S,
-    voter: ValidatorIndex,
-    signature: &Signature,
-    validators: &ValidatorSet,
-) -> Result<(), MessageError> {
-    let validator = validators.get(voter).ok_or(MessageError::UnknownVoter {
-        voter,
-        validators: validators.len(),
-    })?;
-    statement
-        .verify(&validator.key, signature)
-        .map_err(|_| MessageError::BadSignature { voter })
+    fn certificate(&self, certificate: &Certificate) -> Result<(), MessageError> {
+        let round = match certificate {
+            Certificate::Quorum(certificate) => certificate.round,
+            Certificate::Finality(certificate) => certificate.round,
+            Certificate::Timeout(certificate) => certificate.round,
+        };
+        if round == Round(0) {
+            return Err(MessageError::RoundZero);
+        }
+        let (set, chain_id, verifier) = (self.validators, self.chain_id, self.verifier);
+        match certificate {
+            Certificate::Quorum(certificate) => certificate.verify_with(set, chain_id, verifier)?,
+            Certificate::Finality(certificate) => {
+                certificate.verify_with(set, chain_id, verifier)?;
+            }
+            Certificate::Timeout(certificate) => {
+                certificate.verify_with(set, chain_id, verifier)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn position(&self, got: &Digest, round: Round) -> Result<(), MessageError> {
+        if self.chain_id != got {
+            return Err(MessageError::WrongChain {
+                expected: *self.chain_id,
+                got: *got,
+            });
+        }
+        if round == Round(0) {
+            return Err(MessageError::RoundZero);
+        }
+        Ok(())
+    }
+
+    fn signature<S: Statement>(
+        &self,
+        statement: &S,
+        voter: ValidatorIndex,
+        signature: &Signature,
+    ) -> Result<(), MessageError> {
+        let validators = self.validators;
+        let validator = validators.get(voter).ok_or(MessageError::UnknownVoter {
+            voter,
+            validators: validators.len(),
+        })?;
+        statement
+            .verify_with(&validator.key, signature, self.verifier)
+            .map_err(|_| MessageError::BadSignature { voter })
+    }
 }

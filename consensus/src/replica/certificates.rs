@@ -1,10 +1,11 @@
 //! Certificates, assembled here or received whole.
 
 use super::Replica;
+use crate::mutation::mutated;
 use crate::tree::Progress;
 use crate::{
-    BlockId, BlockRejection, Certificate, Effect, Message, QuorumCert, Round, SafetyRules,
-    TimeoutCert, Timer, ValidatorIndex,
+    BlockId, BlockRejection, Certificate, Effect, Message, QuorumCert, Round, TimeoutCert, Timer,
+    ValidatorId,
 };
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 const CERTIFICATE_ATTEMPTS: u8 = 6;
 
 impl Replica {
-    pub(super) fn on_certificate(&mut self, certificate: Certificate, from: ValidatorIndex) {
+    pub(super) fn on_certificate(&mut self, certificate: Certificate, from: ValidatorId) {
         match certificate {
             Certificate::Quorum(certificate) => self.note_quorum(certificate),
             Certificate::Finality(certificate) => self.note_finality(certificate, from),
@@ -24,7 +25,7 @@ impl Replica {
     /// commit vote.
     pub(super) fn note_quorum(&mut self, certificate: Arc<QuorumCert>) {
         let (id, round) = (certificate.block_id, certificate.round);
-        if certificate.epoch != self.config.epoch
+        if certificate.epoch != self.epoch
             || round <= self.final_round()
             || self.quorum_certs.contains_key(&id)
         {
@@ -36,7 +37,7 @@ impl Replica {
         if self.tree.contains(&id) {
             self.review_rejections(id);
         } else {
-            let from = certificate.signers.iter().collect();
+            let from = self.ids_of(certificate.signers.iter());
             self.want(id, round, from);
         }
         self.try_commit_vote(id);
@@ -59,17 +60,13 @@ impl Replica {
     }
 
     /// A round is over without a certified block, as far as its quorum knows.
-    pub(super) fn note_timeout_cert(
-        &mut self,
-        certificate: Arc<TimeoutCert>,
-        from: ValidatorIndex,
-    ) {
+    pub(super) fn note_timeout_cert(&mut self, certificate: Arc<TimeoutCert>, from: ValidatorId) {
         let round = certificate.round;
-        if certificate.epoch != self.config.epoch || round < self.round {
+        if certificate.epoch != self.epoch || round < self.round {
             return;
         }
         let claim = certificate.max_high_qc_round();
-        if claim <= self.certified_round() {
+        if claim <= self.certified_round() || mutated!(CountUnbackedClaims) {
             return self.accept_timeout_cert(&certificate);
         }
         // Nobody could propose on it here, and the claim may be a lie. It waits for a certificate
@@ -94,17 +91,23 @@ impl Replica {
 
     /// A proposal has waited for the certificate of its parent: its proposer has it.
     pub(super) fn on_certificate_wait(&mut self, round: Round, attempt: u8) {
-        let Some(slot) = self.proposals.get(&round) else {
-            return;
-        };
-        let parent = slot.proposal.block.header.parent;
-        if round < self.round || self.certificate_of(&parent).is_some() {
+        if round < self.round {
             return;
         }
-        self.emit(Effect::Send {
-            to: self.leader(round),
-            message: Message::QuorumCertRequest { block_id: parent },
-        });
+        let headers = self
+            .proposals_of(round)
+            .map(|(_, slot)| &slot.proposal.block.header);
+        let uncertified: Vec<(ValidatorId, BlockId)> = headers
+            .filter(|header| self.certificate_of(&header.parent).is_none())
+            .map(|header| (header.proposer, header.parent))
+            .collect();
+        if uncertified.is_empty() {
+            return;
+        }
+        for (to, block_id) in uncertified {
+            let message = Message::QuorumCertRequest { block_id };
+            self.emit(Effect::Send { to, message });
+        }
         if attempt + 1 < CERTIFICATE_ATTEMPTS {
             self.await_certificate(round, attempt + 1);
         }
@@ -114,7 +117,7 @@ impl Replica {
         let wait = self.config.params.certificate_wait_ms << attempt.min(CERTIFICATE_ATTEMPTS);
         self.emit(Effect::SetTimer {
             timer: Timer::CertificateWait {
-                epoch: self.config.epoch,
+                epoch: self.epoch,
                 round,
                 attempt,
             },
@@ -124,14 +127,10 @@ impl Replica {
 
     /// Somebody has not seen enough votes. An unknown block may be final here long since: then the final
     /// certificate says more than was asked for.
-    pub(super) fn on_certificate_request(&mut self, id: BlockId, from: ValidatorIndex) {
+    pub(super) fn on_certificate_request(&mut self, id: BlockId, from: ValidatorId) {
         let interval = self.config.params.certificate_wait_ms;
         let now = self.now;
-        if self
-            .served
-            .get(&from)
-            .is_some_and(|last| now.saturating_sub(*last) < interval)
-        {
+        if !self.served.is_due(&from, now, interval) {
             return;
         }
         let certificate = match self.quorum_certs.get(&id) {
@@ -141,7 +140,7 @@ impl Replica {
                 None => return,
             },
         };
-        self.served.insert(from, now);
+        self.served.note(from, now, interval);
         self.emit(Effect::Send {
             to: from,
             message: Message::Certificate(certificate),

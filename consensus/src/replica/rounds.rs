@@ -1,7 +1,7 @@
 //! Rounds: entering them, and the timer that ends them.
 
 use super::{Building, Replica};
-use crate::{Effect, Round, SafetyRules, Timer};
+use crate::{Effect, Round, Timer};
 
 impl Replica {
     /// Goes to a later round, by a certificate of the round before.
@@ -22,7 +22,11 @@ impl Replica {
         self.held_timeout_certs.retain(|held, _| *held >= round);
         let start = self.config.params.window_start(round);
         self.tally.retain(|counted| counted >= start);
-        self.proposals.retain(|proposed, _| *proposed >= start);
+        self.proposals.retain(|(proposed, _), _| *proposed >= start);
+        let (root, high_qc) = (self.tree.root().id, self.high_qc_round());
+        self.quorum_certs
+            .retain(|id, held| held.round >= start || held.round == high_qc || *id == root);
+        self.forget_unneeded();
         let (certified, pending) = (&self.quorum_certs, &self.pending_finality);
         let keep = |id: &_| {
             certified.contains_key(id) || pending.values().any(|held| held.block_id == *id)
@@ -37,13 +41,13 @@ impl Replica {
         self.work
             || self.heartbeat_due
             || self.certified_round() > self.final_round()
-            || self.proposals.contains_key(&self.round)
+            || self.proposals_of(self.round).next().is_some()
             || self.safety.record().highest_timeout_round == self.round
     }
 
     /// Lets the round timer run while there is work, and rest while there is none.
     pub(super) fn arm_round_timer(&mut self) {
-        if self.config.key.is_none() {
+        if self.me.is_none() {
             return;
         }
         if !self.has_work() {
@@ -53,7 +57,7 @@ impl Replica {
             self.round_timer_generation += 1;
             self.emit(Effect::SetTimer {
                 timer: Timer::Round {
-                    epoch: self.config.epoch,
+                    epoch: self.epoch,
                     round: self.round,
                     generation: self.round_timer_generation,
                 },
@@ -84,7 +88,7 @@ impl Replica {
 
     /// One heartbeat timer is out at any time; it is set again if it fires early.
     pub(super) fn set_heartbeat_timer(&mut self) {
-        if self.heartbeat_timer_set || self.heartbeat_due || self.config.key.is_none() {
+        if self.heartbeat_timer_set || self.heartbeat_due || self.me.is_none() {
             return;
         }
         self.heartbeat_timer_set = true;

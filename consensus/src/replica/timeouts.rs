@@ -1,20 +1,14 @@
 //! Giving up rounds.
 
 use super::Replica;
+use crate::mutation::mutated;
 use crate::tally::Counted;
-use crate::{
-    Effect, Height, Message, Round, SafetyRules, Status, Timeout, TimeoutCert, ValidatorIndex,
-};
+use crate::{Effect, Epoch, Height, Message, Round, Status, Timeout, TimeoutCert, ValidatorId};
 use std::sync::Arc;
 
 impl Replica {
-    pub(super) fn on_timeout(
-        &mut self,
-        timeout: Timeout,
-        final_height: Height,
-        from: ValidatorIndex,
-    ) {
-        if timeout.epoch != self.config.epoch {
+    pub(super) fn on_timeout(&mut self, timeout: Timeout, final_height: Height, from: ValidatorId) {
+        if timeout.epoch != self.epoch {
             return;
         }
         if final_height > self.final_height() {
@@ -42,7 +36,11 @@ impl Replica {
             Counted::Contradiction(evidence) => return self.emit(Effect::Evidence(evidence)),
         }
         if claim > self.certified_round() {
-            self.ask(voter);
+            let claimant = self
+                .validators
+                .get(voter)
+                .map_or(from, |validator| validator.id);
+            self.ask(claimant);
         }
     }
 
@@ -63,11 +61,11 @@ impl Replica {
 
     /// The certificate of a round from the timeouts whose claims are covered here, if they are a quorum.
     fn assemble_timeout_cert(&self, round: Round) -> Option<TimeoutCert> {
-        let (covered, set) = (self.certified_round(), &self.config.validators);
+        let (covered, set) = (self.certified_round(), &self.validators);
         let counted: Vec<&Timeout> = self
             .tally
             .timeouts(round)
-            .filter(|timeout| timeout.high_qc_round <= covered)
+            .filter(|timeout| timeout.high_qc_round <= covered || mutated!(CountUnbackedClaims))
             .collect();
         let power: u64 = counted.iter().map(|timeout| set.power(timeout.voter)).sum();
         if power < set.quorum_power() {
@@ -79,10 +77,10 @@ impl Replica {
     /// Joins those who give up this round once an honest one must be among them.
     pub(super) fn try_join(&mut self) -> bool {
         let record = self.safety.record();
-        if record.highest_timeout_round >= self.round || self.config.key.is_none() {
+        if record.highest_timeout_round >= self.round || self.me.is_none() {
             return false;
         }
-        let set = &self.config.validators;
+        let set = &self.validators;
         let power: u64 = self
             .tally
             .timeouts(self.round)
@@ -95,11 +93,29 @@ impl Replica {
         self.safety.record().highest_timeout_round >= self.round
     }
 
+    /// What S0 forbids.
+    pub(super) fn give_up_round_of(&mut self, epoch: Epoch) {
+        let round = self
+            .safety
+            .record()
+            .highest_timeout_round
+            .max(self.high_qc_round());
+        if let Ok(timeout) = self.safety.timeout(epoch, round.next()) {
+            self.must_persist = true;
+            let final_height = self.final_height();
+            self.emit(Effect::Broadcast(Message::Timeout {
+                timeout,
+                final_height,
+            }));
+        }
+    }
+
     /// Signs the timeout of this round, or sends it again (S5).
     pub(super) fn give_up_round(&mut self) {
-        let fresh = self.safety.record().highest_timeout_round < self.round;
+        let last = self.safety.record().last_timeout.as_ref();
+        let fresh = last.is_none_or(|timeout| timeout.round != self.round);
         // Refused without a key, or below a round given up before: there is nothing to send then.
-        let Ok(timeout) = self.safety.timeout(self.config.epoch, self.round) else {
+        let Ok(timeout) = self.safety.timeout(self.epoch, self.round) else {
             return;
         };
         self.must_persist |= fresh;
