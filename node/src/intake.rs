@@ -106,13 +106,7 @@ impl Intake {
             height: height + 1,
             timestamp_ms: now_ms(),
         };
-        let key = admit(
-            &state,
-            &next,
-            &signed,
-            &self.params,
-            NONCE_WINDOW,
-        )?;
+        let key = admit(&state, &next, &signed, &self.params, NONCE_WINDOW)?;
         let transaction = Arc::new(VerifiedTransaction::verify_decoded(
             signed,
             &key,

@@ -89,6 +89,7 @@ mod admission;
 mod epoch;
 mod error;
 mod event;
+mod event_text;
 pub mod evidence;
 mod execute;
 pub mod genesis;
