@@ -55,8 +55,6 @@ impl Source {
 pub struct Intake {
     /// Digest of the genesis document.
     pub chain_id: Digest,
-    /// Chain parameters.
-    pub params: ChainParams,
     /// The node's store.
     pub store: Store,
     /// Where checked transactions go.
@@ -100,18 +98,15 @@ impl Intake {
         let timer = self.metrics.signature_verification.start_timer();
         let height = self.finality.height();
         let state = StateAt::new(self.store.tree(), height);
-        let signed = SignedTransaction::decode(bytes, &self.params)?;
+        let params = query::params(&state).map_err(AdmissionError::from)?;
+        let signed = SignedTransaction::decode(bytes, &params)?;
         let next = BlockContext {
             chain_id: self.chain_id,
             height: height + 1,
             timestamp_ms: now_ms(),
         };
-        let key = admit(&state, &next, &signed, &self.params, NONCE_WINDOW)?;
-        let transaction = Arc::new(VerifiedTransaction::verify_decoded(
-            signed,
-            &key,
-            &self.params,
-        )?);
+        let key = admit(&state, &next, &signed, &params, NONCE_WINDOW)?;
+        let transaction = Arc::new(VerifiedTransaction::verify_decoded(signed, &key, &params)?);
         timer.observe_duration();
         let sender = transaction.signed().transaction.sender;
         let expected = query::nonce(&state, sender).map_err(AdmissionError::from)?;

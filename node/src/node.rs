@@ -7,10 +7,13 @@ mod identity;
 pub use error::NodeError;
 pub use identity::{passphrase, passphrase_in};
 
+use crate::accusations::Accusations;
 use crate::api::{self, ApiConfig};
+use crate::committee::{Addresses, Committee};
 use crate::config::NodeConfig;
 use crate::dissemination;
 use crate::driver::{Driver, DriverError, DriverInput, DriverParts, Position, now_ms};
+use crate::epochs;
 use crate::executor::{Executor, ExecutorError, ExecutorHandle, ExecutorParts, Work};
 use crate::fetch::{Fetch, FetchParts};
 use crate::finality::Finality;
@@ -20,14 +23,14 @@ use crate::intake::Intake;
 use crate::mempool::Mempool;
 use crate::metrics::Metrics;
 use crate::payloads::Payloads;
-use crate::peers::Peers;
 use crate::serve::Answers;
 use crate::speculation::Speculation;
 use crate::sync::{Sync, SyncHandle};
 use cairn_artifacts::DiskStore;
-use cairn_consensus::{Config as ReplicaConfig, Epoch, Replica};
+use cairn_consensus::{Config as ReplicaConfig, Replica};
 use cairn_genesis::GenesisDocument;
-use cairn_p2p::{Limits, Network, NetworkConfig, PeerConfig, RekeySchedule};
+use cairn_p2p::{Limits, Network, NetworkConfig, RekeySchedule};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -75,33 +78,29 @@ impl Node {
         let genesis = Arc::new(GenesisDocument::load(&config.genesis)?);
         genesis.check()?;
         let chain_id = genesis.chain_id();
-        let validators = genesis.validator_set()?;
-        let identity = identity::identify(&config, &genesis, &validators)?;
         let store = database::open(&config, &genesis, chain_id)?;
+        let tip = store.tip()?;
+        let records = epochs::validators_after(&store, tip.height)?;
+        let identity = identity::identify(&config, &records, tip.height.0)?;
+        let committee = Committee::new(identity.id, addresses(&config), records)?;
+        let committee = Arc::new(committee);
         let blobs = Arc::new(DiskStore::open(config.data_dir.join("blobs"))?);
         let metrics = Arc::new(Metrics::new()?);
         // Votes do not queue behind transactions.
         let pool = worker_pool("transactions", config.verify_threads)?;
         let consensus_pool = worker_pool("votes", config.verify_threads)?;
-        let params = genesis.state.params.clone();
-        let peers = Arc::new(Peers::new(
-            &validators,
-            &genesis.state.validators,
-            Some(identity.index),
-        ));
         let (network, events) = Network::start(NetworkConfig {
-            identity: identity.keys.transport.clone(),
+            identity: identity.transport.clone(),
             chain_id,
             consensus_listen: config.listen.consensus,
             data_listen: config.listen.data,
-            peers: addresses(&config, &genesis)?,
+            peers: committee.network_peers(),
             limits: network_limits(),
             rekey: RekeySchedule::default(),
         })
         .await?;
         network.register(metrics.registry())?;
 
-        let tip = store.tip()?;
         network.set_height(tip.height.0);
         let finality = Arc::new(Finality::new(tip));
         let mempool = Arc::new(Mempool::new(config.mempool));
@@ -112,9 +111,9 @@ impl Node {
         let (executor, waiting) = ExecutorHandle::new(work);
         let (fetch, fetch_queue) = Fetch::new();
         let payloads = Arc::new(Payloads::new(
-            usize::try_from(params.max_block_bytes).unwrap_or(usize::MAX),
+            usize::try_from(cairn_runtime::params::BLOCK_BYTES_CEILING).unwrap_or(usize::MAX),
         ));
-        let (sync, sync_hints) = SyncHandle::new(Arc::clone(&peers));
+        let (sync, sync_hints) = SyncHandle::new(Arc::clone(&committee));
         let (shutdown, stopping) = watch::channel(false);
         let (alarm, failed) = watch::channel(false);
         let alarm = Arc::new(Alarm(alarm));
@@ -122,8 +121,6 @@ impl Node {
         let executor_thread = {
             let parts = ExecutorParts {
                 chain_id,
-                params: params.clone(),
-                validators_hash: validators.hash(),
                 store: store.clone(),
                 speculation: Arc::clone(&speculation),
                 mempool: Arc::clone(&mempool),
@@ -142,7 +139,7 @@ impl Node {
         };
         tokio::spawn(fetch_queue.run(FetchParts {
             network: network.clone(),
-            peers: Arc::clone(&peers),
+            committee: Arc::clone(&committee),
             mempool: Arc::clone(&mempool),
             payloads,
             executor: executor.clone(),
@@ -152,9 +149,8 @@ impl Node {
         tokio::spawn(
             Sync {
                 network: network.clone(),
-                peers: Arc::clone(&peers),
+                committee: Arc::clone(&committee),
                 finality: Arc::clone(&finality),
-                validators: validators.clone(),
                 chain_id,
                 executor: executor.clone(),
             }
@@ -165,7 +161,6 @@ impl Node {
 
         let intake = Arc::new(Intake {
             chain_id,
-            params,
             store: store.clone(),
             mempool: Arc::clone(&mempool),
             finality: Arc::clone(&finality),
@@ -176,7 +171,7 @@ impl Node {
         });
         tokio::spawn(
             Inbound {
-                peers: Arc::clone(&peers),
+                committee: Arc::clone(&committee),
                 driver: driver_inputs.clone(),
                 intake: Arc::clone(&intake),
                 sync: sync.clone(),
@@ -194,10 +189,8 @@ impl Node {
             ReplicaConfig {
                 chain_id,
                 params: genesis.consensus.clone(),
-                validators: validators.clone(),
-                epoch: Epoch(0),
-                key: Some(identity.keys.consensus.clone()),
-                me: Some(identity.index),
+                id: Some(identity.id),
+                signers: identity.signers,
             },
             database::recovery(&store)?,
             now_ms(),
@@ -206,7 +199,6 @@ impl Node {
             let driver = Driver::new(DriverParts {
                 replica,
                 chain_id,
-                validators: validators.clone(),
                 store: store.clone(),
                 speculation,
                 mempool: Arc::clone(&mempool),
@@ -214,7 +206,8 @@ impl Node {
                 fetch,
                 sync: sync.clone(),
                 network: network.clone(),
-                peers,
+                committee: Arc::clone(&committee),
+                accusations: Accusations::new(&config.data_dir),
                 finality: Arc::clone(&finality),
                 position: Arc::clone(&position),
                 metrics: Arc::clone(&metrics),
@@ -231,9 +224,9 @@ impl Node {
             store,
             genesis,
             chain_id,
-            validators,
+            committee,
             blobs,
-            transport_key: identity.keys.transport.public_key().clone(),
+            transport_key: identity.transport.public_key().clone(),
             name: config.name,
             intake,
             mempool,
@@ -251,7 +244,7 @@ impl Node {
                 limits: config.api,
             },
             handle.clone(),
-            identity.keys.transport,
+            identity.transport,
             stopping,
         )
         .await?;
@@ -330,29 +323,16 @@ fn spawn<T: Send + 'static>(
         .map_err(|error| NodeError::Thread(error.to_string()))
 }
 
-/// The other validators' addresses, in the network's terms.
-fn addresses(config: &NodeConfig, genesis: &GenesisDocument) -> Result<Vec<PeerConfig>, NodeError> {
-    config
-        .peers
-        .iter()
-        .filter(|peer| peer.name != config.name)
-        .map(|peer| {
-            let record = genesis
-                .state
-                .validators
-                .iter()
-                .find(|record| record.name == peer.name)
-                .ok_or_else(|| NodeError::UnknownValidator {
-                    name: peer.name.clone(),
-                    known: format!("{} others", genesis.state.validators.len()),
-                })?;
-            Ok(PeerConfig {
-                peer: cairn_p2p::peer_id(&record.transport_key),
-                consensus_addr: peer.consensus,
-                data_addr: peer.data,
-            })
-        })
-        .collect()
+/// The addresses that the configuration knows, by the validators' names.
+fn addresses(config: &NodeConfig) -> BTreeMap<String, Addresses> {
+    let known = config.peers.iter().map(|peer| {
+        let at = Addresses {
+            consensus: peer.consensus,
+            data: peer.data,
+        };
+        (peer.name.clone(), at)
+    });
+    known.collect()
 }
 
 fn network_limits() -> Limits {

@@ -54,6 +54,10 @@ pub const MAX_VALIDATORS: u64 = 1_024;
 /// The largest `max_transaction_bytes` that a chain may choose. Records are little larger than the
 /// transaction that writes them, and state proofs carry whole records, so this bounds both.
 pub const TRANSACTION_BYTES_CEILING: u64 = 256 * 1024;
+/// The largest `max_block_bytes`: blocks are handed over whole, in messages of bounded size.
+pub const BLOCK_BYTES_CEILING: u64 = 16 << 20;
+/// The largest `max_block_transactions`: a proposal lists them, in a message of bounded size.
+pub const BLOCK_TRANSACTIONS_CEILING: u64 = 16_384;
 
 impl Default for ChainParams {
     fn default() -> Self {
@@ -137,6 +141,18 @@ impl ChainParams {
                 self.max_transaction_bytes,
                 self.max_block_bytes,
                 "a block holds",
+            ),
+            (
+                "max_block_bytes",
+                self.max_block_bytes,
+                BLOCK_BYTES_CEILING,
+                "nodes hand over in one message",
+            ),
+            (
+                "max_block_transactions",
+                self.max_block_transactions,
+                BLOCK_TRANSACTIONS_CEILING,
+                "a proposal can list",
             ),
             (
                 "max_metadata_bytes",

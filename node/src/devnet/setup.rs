@@ -190,6 +190,7 @@ fn write_config(plan: &Plan, layout: &Layout, index: usize) -> Result<(), Devnet
         name: Layout::name(index),
         genesis: layout.genesis(),
         key_file: PathBuf::from("node.key"),
+        next_key_file: None,
         passphrase_file: Some(layout.passphrase()),
         data_dir: PathBuf::from("data"),
         verify_threads: if plan.validators > 8 { 1 } else { 0 },

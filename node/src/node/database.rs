@@ -1,7 +1,9 @@
 //! The node's database: opened, begun with genesis when it is new, and what consensus goes on from.
 
 use super::NodeError;
+use crate::committee::validator_set;
 use crate::config::NodeConfig;
+use crate::epochs;
 use cairn_consensus::{Epoch, Recovery, SafetyRecord};
 use cairn_crypto::Digest;
 use cairn_genesis::GenesisDocument;
@@ -40,12 +42,16 @@ pub(super) fn open(
 pub(super) fn recovery(store: &Store) -> Result<Recovery, NodeError> {
     let final_header = store.tip()?;
     let final_cert = store.certificate(final_header.height)?.map(Arc::new);
+    let validators = validator_set(&epochs::validators_after(store, final_header.height)?)?;
+    let recent = store.headers_up_to(final_header.height, Recovery::RECENT)?;
     let record = store
         .safety_record()?
         .unwrap_or_else(|| SafetyRecord::genesis(Epoch(0)));
     Ok(Recovery {
         final_header,
         final_cert,
+        validators,
+        recent,
         history: store.history()?,
         record,
         pending: store.pending_blocks()?,

@@ -41,21 +41,15 @@ pub enum NodeError {
         /// Its permissions.
         mode: u32,
     },
-    /// The genesis document knows no validator of this name.
-    #[error("the genesis document has no validator named {name:?}; it has {known}")]
-    UnknownValidator {
-        /// The name.
-        name: String,
-        /// Some of the names it has.
-        known: String,
-    },
     /// The key file is another validator's.
     #[error(
-        "the {key} key of {key_file} is not the one that the genesis document has for {name:?}"
+        "neither {key_file} nor `next_key_file` holds the {key} key that the ledger has for {name:?} at height {height}"
     )]
     WrongKey {
         /// `consensus` or `transport`.
         key: &'static str,
+        /// Height of the ledger.
+        height: u64,
         /// The key file.
         key_file: PathBuf,
         /// The validator.
@@ -81,6 +75,12 @@ pub enum NodeError {
         /// Why.
         source: std::io::Error,
     },
+    /// The state in it.
+    #[error(transparent)]
+    State(#[from] cairn_runtime::StateError),
+    /// The ledger's validators make no set.
+    #[error(transparent)]
+    Validators(#[from] cairn_consensus::ValidatorSetError),
     /// The store.
     #[error(transparent)]
     Storage(#[from] cairn_storage::StorageError),

@@ -1,17 +1,22 @@
-//! Who this node is: its key file, opened, and the validator in the genesis document whose keys it holds.
+//! Who this node is: its key files, opened, and the validator on the ledger whose keys they hold.
 
 use super::NodeError;
 use crate::config::NodeConfig;
-use cairn_consensus::{ValidatorIndex, ValidatorSet};
-use cairn_crypto::{NodeKeys, keyfile};
-use cairn_genesis::GenesisDocument;
+use cairn_consensus::{Signer, ValidatorId};
+use cairn_crypto::{NodeKeys, SigningKey, keyfile};
+use cairn_runtime::{AccountId, ValidatorRecord};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
-/// Who this node is, checked against the genesis document.
+/// Who this node is, by its keys and the ledger.
 pub(super) struct Identity {
-    pub(super) keys: NodeKeys,
-    pub(super) index: ValidatorIndex,
+    /// Names the validator for life.
+    pub(super) id: ValidatorId,
+    /// What it may sign votes with: the one that the ledger names at the time.
+    pub(super) signers: Vec<Arc<dyn Signer>>,
+    /// Its name on the network.
+    pub(super) transport: SigningKey,
 }
 
 /// The passphrase of a key file: `CAIRN_PASSPHRASE`, or the first line of a file.
@@ -52,50 +57,53 @@ pub fn passphrase_in(path: &Path) -> Result<String, NodeError> {
     Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
-/// Opens the key file and finds the validator whose keys it holds.
+/// Opens the key files and finds the validator whose keys they hold among those in force at `height`. One that the
+/// ledger does not name yet is named by its consensus key, and observes until it is.
 pub(super) fn identify(
     config: &NodeConfig,
-    genesis: &GenesisDocument,
-    validators: &ValidatorSet,
+    records: &[ValidatorRecord],
+    height: u64,
 ) -> Result<Identity, NodeError> {
-    let known = &genesis.state.validators;
-    let record = known
-        .iter()
-        .find(|record| record.name == config.name)
-        .ok_or_else(|| NodeError::UnknownValidator {
-            name: config.name.clone(),
-            known: known
-                .iter()
-                .take(4)
-                .map(|record| format!("{:?}", record.name))
-                .collect::<Vec<_>>()
-                .join(", "),
-        })?;
-    let keys = keyfile::read(&config.key_file, &passphrase(config)?)?.node()?;
-    for (key, expected, got) in [
-        (
-            "consensus",
-            &record.consensus_key,
-            keys.consensus.public_key(),
-        ),
-        (
-            "transport",
-            &record.transport_key,
-            keys.transport.public_key(),
-        ),
-    ] {
-        if expected != got {
-            return Err(NodeError::WrongKey {
-                key,
-                key_file: config.key_file.clone(),
-                name: config.name.clone(),
-            });
-        }
+    let passphrase = passphrase(config)?;
+    let mut keys = Vec::new();
+    for file in std::iter::once(&config.key_file).chain(&config.next_key_file) {
+        keys.push(keyfile::read(file, &passphrase)?.node()?);
     }
-    let index = validators
-        .index_of(&record.id.0)
-        .expect("the validator set is made of the same records");
-    Ok(Identity { keys, index })
+    let first = || {
+        let key = AccountId::of(keys[0].consensus.public_key()).0;
+        (key, keys[0].transport.clone())
+    };
+    let wrong = |key| NodeError::WrongKey {
+        key,
+        height,
+        key_file: config.key_file.clone(),
+        name: config.name.clone(),
+    };
+    let record = records.iter().find(|record| record.name == config.name);
+    let (id, transport) = match record {
+        None => {
+            tracing::warn!(name = config.name, height, "not a validator yet: following");
+            first()
+        }
+        Some(record) => {
+            let signs = |keys: &NodeKeys| *keys.consensus.public_key() == record.consensus_key;
+            if !keys.iter().any(signs) {
+                return Err(wrong("consensus"));
+            }
+            let mut transports = keys.iter().map(|keys| &keys.transport);
+            let transport = transports.find(|key| *key.public_key() == record.transport_key);
+            let transport = transport.ok_or_else(|| wrong("transport"))?;
+            (record.id.0, transport.clone())
+        }
+    };
+    let signers = keys
+        .into_iter()
+        .map(|keys| Arc::new(keys.consensus) as Arc<dyn Signer>);
+    Ok(Identity {
+        id,
+        signers: signers.collect(),
+        transport,
+    })
 }
 
 #[cfg(test)]
