@@ -136,7 +136,7 @@ pub enum Operation {
         validator: AccountId,
         /// The new consensus key.
         consensus_key: PublicKey,
-        /// The new transport key.
+        /// The new transport key, or the present one.
         transport_key: PublicKey,
         /// Both keys' signatures over [`ValidatorKeyClaim`](crate::ValidatorKeyClaim) with the next key index.
         possession: Box<ValidatorKeyProof>,

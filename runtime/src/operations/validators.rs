@@ -75,7 +75,15 @@ fn record_keys<S: StateReader>(
         validator,
         key_index,
     };
-    claim_key(session, transport_key, transport)?;
+    // A node may keep its name on the network and replace only what it votes with.
+    let present = match key_index.checked_sub(1) {
+        Some(index) => session.read(&StateKey::ValidatorKeys(validator, index))?,
+        None => None,
+    };
+    let keeps = |present: &ValidatorKeys| present.transport_key == *transport_key;
+    if !present.as_ref().is_some_and(keeps) {
+        claim_key(session, transport_key, transport)?;
+    }
     let keys = ValidatorKeys {
         consensus_key: consensus_key.clone(),
         transport_key: transport_key.clone(),
