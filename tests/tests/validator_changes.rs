@@ -12,7 +12,12 @@ use serde_json::Value;
 
 /// Has the operator of a validator send one operation, and returns the final receipt's events.
 fn operate(network: &Network, index: usize, operation: Operation) -> Value {
-    let operator = network.account(&format!("operator-{}", Layout::name(index)));
+    // The one that joins is operated by alice.
+    let operator = if index < network.genesis().state.validators.len() {
+        network.account(&format!("operator-{}", Layout::name(index)))
+    } else {
+        network.account("alice")
+    };
     let mut api = network.api(index);
     let (nonce, expiry) = operator.next(&mut api).unwrap();
     let bytes = operator.sign(operator.transaction(nonce, expiry, vec![operation]));
@@ -130,7 +135,7 @@ fn validators_join_leave_and_replace_keys_under_load_and_one_that_was_away_for_t
         validator: record(&network, 0).id,
         amount: 1,
     };
-    decide(&network, 1, more, &[0, 1, 2]);
+    decide(&network, 1, more, &[0, 1, 2, joiner]);
     let bond = Operation::Bond {
         validator: record(&network, 0).id,
         amount: 1,
@@ -149,7 +154,7 @@ fn validators_join_leave_and_replace_keys_under_load_and_one_that_was_away_for_t
     let leave = Action::RemoveValidator {
         validator: record(&network, 2).id,
     };
-    decide(&network, 2, leave, &[0, 1, 3]);
+    decide(&network, 2, leave, &[0, 1, 3, joiner]);
     until(network.patience(), "validator 2 has left", || {
         (network.status(0)?.epoch >= 4).then_some(())
     });
