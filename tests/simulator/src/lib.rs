@@ -25,6 +25,8 @@
 //! | [`behaviour`] | members that break the rules, one way a file |
 //! | [`checks`] | what must hold |
 //! | [`twins`] | small networks with a doubled member under all partitions |
+//! | [`sweep`] | a crash at every write, sync and message |
+//! | `mutants` | replicas that break one rule each, under the feature `mutations` |
 //! | [`figures`], [`trace`], [`random`] | counts, a readable record, the seeded generator |
 #![forbid(unsafe_code)]
 
@@ -37,6 +39,8 @@ pub mod disk;
 pub mod figures;
 mod host;
 pub mod ledger;
+#[cfg(feature = "mutations")]
+pub mod mutants;
 pub mod network;
 pub mod node;
 pub mod plan;
@@ -44,6 +48,7 @@ pub mod random;
 pub mod run;
 pub mod signing;
 pub mod simulation;
+pub mod sweep;
 pub mod trace;
 pub mod twins;
 mod weather;

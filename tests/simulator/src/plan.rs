@@ -2,6 +2,7 @@
 
 use crate::behaviour::Kind;
 use crate::committee::Seats;
+use crate::network::RoundPartitions;
 use crate::random::Random;
 use crate::signing::{MEMBERS, Scheme};
 use std::collections::BTreeMap;
@@ -73,6 +74,8 @@ pub struct Plan {
     pub group_commit_ms: Vec<Option<u64>>,
     /// Largest lasting error of a clock.
     pub skew_ms: u64,
+    /// Divides the first rounds, for Twins.
+    pub partitions: Option<RoundPartitions>,
     /// A crash of an instance at exactly this write or message.
     pub crash_at: Option<(usize, u64)>,
     /// Final blocks wanted after the faults have ended.
@@ -101,6 +104,7 @@ impl Plan {
             epoch_ms: None,
             group_commit_ms: vec![None; n],
             skew_ms: 0,
+            partitions: None,
             crash_at: None,
             goal: 10,
         }

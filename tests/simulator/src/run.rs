@@ -6,6 +6,7 @@ use crate::plan::Plan;
 use crate::signing::Scheme;
 use crate::simulation::Simulation;
 use crate::trace::Trace;
+use crate::twins;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How many rounds the goal may take after the faults have ended: each honest leader in a row of rounds gets a block
@@ -31,6 +32,8 @@ pub struct Outcome {
     pub text: String,
     /// Rounds that the goal took after the faults had ended.
     pub rounds_to_goal: u64,
+    /// Writes, syncs and messages of instance 0 while faults lasted.
+    pub points: u64,
 }
 
 /// Runs a plan.
@@ -44,9 +47,9 @@ pub fn run(plan: Plan) -> Outcome {
 pub fn run_traced(plan: Plan, trace: Trace) -> Outcome {
     let seed = plan.seed;
     let mut simulation = Simulation::new(plan, trace);
-    let mut rounds_to_goal = 0;
+    let (mut rounds_to_goal, mut points) = (0, 0);
     let result = catch_unwind(AssertUnwindSafe(|| {
-        play(&mut simulation, &mut rounds_to_goal)
+        play(&mut simulation, &mut rounds_to_goal, &mut points)
     }));
     let violation = match result {
         Ok(Ok(())) => None,
@@ -74,6 +77,7 @@ pub fn run_traced(plan: Plan, trace: Trace) -> Outcome {
         figures,
         text: simulation.trace.text(),
         rounds_to_goal,
+        points,
     }
 }
 
@@ -84,9 +88,18 @@ fn panic_message(payload: &(dyn std::any::Any + Send)) -> String {
 }
 
 /// Faults, then their end, then progress.
-fn play(simulation: &mut Simulation, rounds_to_goal: &mut u64) -> Result<(), Violation> {
+fn play(
+    simulation: &mut Simulation,
+    rounds_to_goal: &mut u64,
+    points: &mut u64,
+) -> Result<(), Violation> {
     simulation.start()?;
-    simulation.run_until(simulation.plan.fault_ms, |_| false)?;
+    if simulation.plan.partitions.is_some() {
+        twins::play_divided(simulation)?;
+    } else {
+        simulation.run_until(simulation.plan.fault_ms, |_| false)?;
+    }
+    *points = simulation.nodes[0].points;
     simulation.heal()?;
     let (from, since, began) = (
         simulation.checks.final_height(),

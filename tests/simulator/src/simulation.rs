@@ -151,6 +151,7 @@ impl Simulation {
         network.duplicate_per_mille = plan.duplicate;
         network.hold_per_mille = plan.hold;
         network.max_hold = plan.max_hold_ms;
+        network.rounds.clone_from(&plan.partitions);
         Self {
             committee,
             now: BEGINNING,

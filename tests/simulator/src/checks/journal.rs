@@ -5,15 +5,19 @@ use cairn_consensus::{CommitVote, Proposal, SafetyRecord, Timeout, Vote};
 use cairn_crypto::Digest;
 use std::collections::BTreeMap;
 
-const PROPOSAL: &str = "a proposal";
-const VOTE: &str = "a vote";
-const COMMIT: &str = "a commit vote";
-const TIMEOUT: &str = "a timeout";
+const PROPOSAL: Phase = Phase(0, "a proposal");
+const VOTE: Phase = Phase(1, "a vote");
+const COMMIT: Phase = Phase(2, "a commit vote");
+const TIMEOUT: Phase = Phase(3, "a timeout");
+
+/// What is said once a round, and its name.
+#[derive(Clone, Copy, Debug)]
+struct Phase(u8, &'static str);
 
 /// What an instance said.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Journal {
-    said: BTreeMap<(&'static str, u64, u64), Digest>,
+    said: BTreeMap<(u64, u64, u8), Digest>,
     epoch: u64,
     voted: u64,
     committed: u64,
@@ -25,12 +29,12 @@ impl Journal {
     fn note(
         &mut self,
         speaker: Speaker<'_>,
-        what: &'static str,
+        Phase(phase, what): Phase,
         (epoch, round): (u64, u64),
         content: Digest,
     ) -> Result<bool, Violation> {
         let node = speaker.node;
-        if let Some(first) = self.said.get(&(what, epoch, round)) {
+        if let Some(first) = self.said.get(&(epoch, round, phase)) {
             return if *first == content {
                 Ok(false)
             } else {
@@ -42,7 +46,7 @@ impl Journal {
                 })
             };
         }
-        self.said.insert((what, epoch, round), content);
+        self.said.insert((epoch, round, phase), content);
         if epoch < speaker.epoch_on_disk {
             return Err(Violation::EpochOver {
                 node,
@@ -76,7 +80,7 @@ impl Journal {
                     kept_round if kept_round == round => kept.block.id() == id,
                     kept_round => kept_round > round,
                 });
-        on_disk(speaker, PROPOSAL, round, stored)
+        on_disk(speaker, PROPOSAL.1, round, stored)
     }
 
     /// True if the vote is new.
@@ -86,11 +90,11 @@ impl Journal {
             return Ok(false);
         }
         if epoch == self.epoch {
-            for (before, limit) in [(VOTE, self.voted), (TIMEOUT, self.given_up)] {
+            for (before, limit) in [(VOTE.1, self.voted), (TIMEOUT.1, self.given_up)] {
                 if round <= limit {
                     return Err(Violation::TooLate {
                         node,
-                        what: VOTE,
+                        what: VOTE.1,
                         round,
                         before,
                         limit,
@@ -106,7 +110,7 @@ impl Journal {
                 .last_vote
                 .as_ref()
                 .is_some_and(|kept| kept.round == vote.round && kept.block_id == vote.block_id);
-        on_disk(speaker, VOTE, round, stored)?;
+        on_disk(speaker, VOTE.1, round, stored)?;
         let past = record.epoch.0 > epoch || speaker.disk.last().round.0 >= round;
         on_disk(
             speaker,
@@ -133,9 +137,9 @@ impl Journal {
             if round <= self.given_up {
                 return Err(Violation::TooLate {
                     node,
-                    what: COMMIT,
+                    what: COMMIT.1,
                     round,
-                    before: TIMEOUT,
+                    before: TIMEOUT.1,
                     limit: self.given_up,
                 });
             }
@@ -169,9 +173,9 @@ impl Journal {
             if round <= self.given_up {
                 return Err(Violation::TooLate {
                     node,
-                    what: TIMEOUT,
+                    what: TIMEOUT.1,
                     round,
-                    before: TIMEOUT,
+                    before: TIMEOUT.1,
                     limit: self.given_up,
                 });
             }
@@ -180,7 +184,7 @@ impl Journal {
                     node,
                     what: "a timeout's claim",
                     round: claim,
-                    before: COMMIT,
+                    before: COMMIT.1,
                     limit: self.committed,
                 });
             }
@@ -189,7 +193,7 @@ impl Journal {
         let record = speaker.disk.record();
         let stored = record.epoch.0 > epoch
             || record.highest_timeout_round.0 >= round && record.last_voted_round.0 >= round;
-        on_disk(speaker, TIMEOUT, round, stored)?;
+        on_disk(speaker, TIMEOUT.1, round, stored)?;
         Ok(true)
     }
 }
