@@ -1,5 +1,6 @@
 //! A disk: what is written survives a crash only once it is synced, or by luck.
 
+use crate::block_ids::id_of;
 use crate::committee::Committee;
 use cairn_consensus::{Block, BlockId, Epoch, FinalityCert, Header, SafetyRecord};
 use cairn_crypto::merkle;
@@ -83,7 +84,7 @@ impl Disk {
                 self.record = *record;
                 for block in blocks {
                     if block.header.height.0 > self.height() {
-                        self.pending.insert(block.id(), block);
+                        self.pending.insert(id_of(&block), block);
                     }
                 }
             }
@@ -169,7 +170,7 @@ impl Disk {
     pub fn block(&self, id: &BlockId) -> Option<&Arc<Block>> {
         self.pending
             .get(id)
-            .or_else(|| self.chain.iter().rev().find(|block| block.id() == *id))
+            .or_else(|| self.chain.iter().rev().find(|block| id_of(block) == *id))
     }
 
     /// Blocks that are stored and not final.
@@ -190,7 +191,7 @@ impl Disk {
         let mut history = merkle::Frontier::new();
         history.push(merkle::leaf_hash(self.genesis.id().0.as_bytes()));
         for block in &self.chain {
-            history.push(merkle::leaf_hash(block.id().0.as_bytes()));
+            history.push(merkle::leaf_hash(id_of(block).0.as_bytes()));
         }
         history
     }

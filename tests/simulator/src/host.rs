@@ -1,5 +1,6 @@
 //! What a replica asks of its host, done.
 
+use crate::block_ids::id_of;
 use crate::behaviour::Audience;
 use crate::checks::{Speaker, Violation};
 use crate::disk::Write;
@@ -37,7 +38,7 @@ impl Simulation {
             Effect::Persist { record, blocks } => {
                 for block in &blocks {
                     let block = Arc::clone(block);
-                    self.nodes[node].blocks.insert(block.id(), block);
+                    self.nodes[node].blocks.insert(id_of(&block), block);
                 }
                 self.queue_io(node, Io::Write(Write::Record { record, blocks }));
             }
@@ -111,7 +112,7 @@ impl Simulation {
     }
 
     fn execute(&mut self, node: usize, block: &Arc<Block>) -> Result<(), Violation> {
-        let (id, parent) = (block.id(), block.header.parent);
+        let (id, parent) = (id_of(block), block.header.parent);
         let it = &mut self.nodes[node];
         it.blocks.insert(id, Arc::clone(block));
         let Some(state) = it.states.get(&parent).copied() else {
@@ -137,7 +138,7 @@ impl Simulation {
     }
 
     fn adopt(&mut self, node: usize, block: &Arc<Block>) -> Result<(), Violation> {
-        let (id, parent) = (block.id(), block.header.parent);
+        let (id, parent) = (id_of(block), block.header.parent);
         let it = &mut self.nodes[node];
         it.blocks.insert(id, Arc::clone(block));
         let state = it.states.get(&parent).copied();
@@ -344,6 +345,8 @@ impl Simulation {
             .flat_map(|index| self.instances_of(node, *index))
             .filter(|peer| self.reaches(node, *peer))
             .find_map(|peer| self.nodes[peer].block(&id).map(|block| (peer, Arc::clone(block))));
+        let holder = found.as_ref().map(|(peer, _)| *peer);
+        self.line(|| format!("{node} fetches {} from {from:?}: {holder:?} has it", short(id)));
         let (after, input) = match found {
             Some((peer, block)) => {
                 let there = self.network.delay(&mut self.random, node, peer);
@@ -371,6 +374,7 @@ impl Simulation {
             return;
         };
         let header = disk.last().clone();
+        let header_height = header.height;
         let fetched = Fetched {
             last: header.id(),
             blocks: disk.above(0),
@@ -380,6 +384,8 @@ impl Simulation {
             cert,
             history: disk.history(),
         };
+        let height = header_height;
+        self.line(|| format!("{node} asks {peer} for final blocks up to height {height}"));
         self.nodes[node].fetched.push(fetched);
         let after = 2 * self.network.delay(&mut self.random, peer, node);
         self.answer(node, after, input);

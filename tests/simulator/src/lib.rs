@@ -21,6 +21,7 @@
 //! | `delivery` | messages on their way |
 //! | `weather` | faults while they last, and their end |
 //! | [`node`], [`disk`], [`clock`], [`network`] | what a replica runs on |
+//! | `block_ids` | ids of blocks, computed once |
 //! | [`committee`], [`ledger`], [`signing`] | members, validator sets, the toy ledger, signatures |
 //! | [`behaviour`] | members that break the rules, one way a file |
 //! | [`checks`] | what must hold |
@@ -31,6 +32,7 @@
 #![forbid(unsafe_code)]
 
 pub mod behaviour;
+mod block_ids;
 pub mod checks;
 pub mod clock;
 pub mod committee;

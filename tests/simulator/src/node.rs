@@ -1,6 +1,7 @@
 //! One instance of a member: a replica, and the machine that it runs on.
 
 use crate::behaviour::{Audience, Behaviour};
+use crate::block_ids::id_of;
 use crate::clock::Clock;
 use crate::committee::Committee;
 use crate::disk::{Disk, Write};
@@ -162,7 +163,7 @@ impl Node {
             }
         }
         if let Some(last) = blocks.last() {
-            let (height, id) = (last.header.height, last.id());
+            let (height, id) = (last.header.height, id_of(last));
             let kept = height.0.saturating_sub(8);
             self.blocks.retain(|_, block| block.header.height.0 >= kept);
             let blocks = &self.blocks;

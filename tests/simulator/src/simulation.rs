@@ -1,6 +1,7 @@
 //! The queue of events, and what each of them does. One thread, one order: the same plan gives the same run.
 
 use crate::behaviour::Scene;
+use crate::block_ids::{self, id_of};
 use crate::checks::{Checks, Violation};
 use crate::clock::Clock;
 use crate::committee::Committee;
@@ -120,6 +121,7 @@ impl Simulation {
     /// A network that has not started.
     #[must_use]
     pub fn new(plan: Plan, trace: Trace) -> Self {
+        block_ids::forget();
         let committee = Arc::new(Committee::new(plan.seats.clone()));
         let mut members: Vec<usize> = (0..plan.members).collect();
         members.extend(&plan.twins);
@@ -340,7 +342,7 @@ impl Simulation {
             .disk
             .pending()
             .into_iter()
-            .map(|block| (block.id(), block))
+            .map(|block| (id_of(&block), block))
             .collect();
         let state = self.committee.ledger.replay(&it.disk.above(0));
         it.states.insert(header.id(), state);

@@ -1,6 +1,7 @@
 //! One final block a height, each on the last, each with the right roots.
 
 use super::Violation;
+use crate::block_ids::id_of;
 use crate::committee::Committee;
 use crate::ledger::State;
 use cairn_consensus::{Block, BlockId, FinalityCert, Header};
@@ -57,7 +58,7 @@ impl Finality {
         }
         let last = blocks.last();
         let certified = last.is_some_and(|block| {
-            block.id() == cert.block_id && block.header.height == cert.height
+            id_of(block) == cert.block_id && block.header.height == cert.height
         });
         let ends = last.is_some_and(|block| {
             block.header.validators_hash != block.header.next_validators_hash
@@ -67,7 +68,7 @@ impl Finality {
                 node,
                 what: format!(
                     "to make blocks final up to {:?} by a certificate for {}, ending the epoch: {epoch_ended}",
-                    last.map(|block| block.id()),
+                    last.map(id_of),
                     cert.block_id
                 ),
             });
@@ -75,8 +76,8 @@ impl Finality {
         Ok(())
     }
 
-    fn extend_by(&mut self, node: usize, block: &Block) -> Result<(), Violation> {
-        let (id, height, last) = (block.id(), block.header.height.0, self.heights[node]);
+    fn extend_by(&mut self, node: usize, block: &Arc<Block>) -> Result<(), Violation> {
+        let (id, height, last) = (id_of(block), block.header.height.0, self.heights[node]);
         let parent = usize::try_from(last).ok().and_then(|at| self.chain.get(at));
         if height != last + 1 || parent != Some(&block.header.parent) {
             return Err(Violation::NotOnTheLast {

@@ -1,6 +1,7 @@
 //! What one instance said, in any of its lives, and what it may say next.
 
 use super::{Speaker, Violation};
+use crate::block_ids::id_of;
 use cairn_consensus::{CommitVote, Proposal, SafetyRecord, Timeout, Vote};
 use cairn_crypto::Digest;
 use std::collections::BTreeMap;
@@ -67,7 +68,7 @@ impl Journal {
         proposal: &Proposal,
     ) -> Result<(), Violation> {
         let header = &proposal.block.header;
-        let (epoch, round, id) = (header.epoch.0, header.round.0, proposal.block.id());
+        let (epoch, round, id) = (header.epoch.0, header.round.0, id_of(&proposal.block));
         if !self.note(speaker, PROPOSAL, (epoch, round), id.0)? {
             return Ok(());
         }
@@ -77,7 +78,7 @@ impl Journal {
                 .last_proposal
                 .as_ref()
                 .is_some_and(|kept| match kept.block.header.round.0 {
-                    kept_round if kept_round == round => kept.block.id() == id,
+                    kept_round if kept_round == round => id_of(&kept.block) == id,
                     kept_round => kept_round > round,
                 });
         on_disk(speaker, PROPOSAL.1, round, stored)

@@ -1,6 +1,7 @@
 //! All blocks, votes and commit votes that exist, whoever holds them, and what they allow.
 
 use super::Violation;
+use crate::block_ids::id_of;
 use crate::committee::Committee;
 use crate::ledger::State;
 use cairn_consensus::{
@@ -58,7 +59,7 @@ impl World {
     }
 
     pub(super) fn add_block(&mut self, block: &Arc<Block>) {
-        let id = block.id();
+        let id = id_of(block);
         if self.blocks.contains_key(&id) {
             return;
         }
@@ -241,7 +242,7 @@ impl World {
     /// What the header says of the result of execution, of a suffix block that it has none.
     fn check_result(&self, node: usize, known: &Known, parent: &Header) -> Result<(), Violation> {
         let header = &known.block.header;
-        let (id, height) = (known.block.id(), header.height.0);
+        let (id, height) = (id_of(&known.block), header.height.0);
         let misplaced = |reason: &str| Violation::Misplaced {
             node,
             id,
