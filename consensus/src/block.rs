@@ -76,6 +76,20 @@ impl Header {
         self.next_validators_hash != self.validators_hash
     }
 
+    /// Whether this can be a suffix block of `end`, which ends the epoch: of a later round, at its height, with its
+    /// results.
+    #[must_use]
+    pub fn is_suffix_of(&self, end: &Self) -> bool {
+        let result = |header: &Self| {
+            (
+                (header.chain_id, header.epoch, header.height),
+                (header.state_root, header.receipts_root, header.history_root),
+                (header.validators_hash, header.next_validators_hash),
+            )
+        };
+        end.ends_epoch() && self.round > end.round && result(self) == result(end)
+    }
+
     /// The epoch of the block that follows this one, once it is final.
     #[must_use]
     pub fn next_epoch(&self) -> Epoch {

@@ -38,7 +38,7 @@ pub struct FinalityCert {
     pub chain_id: Digest,
     /// Epoch of the block.
     pub epoch: Epoch,
-    /// Round in which it was certified.
+    /// The block's round; for the last block of an epoch perhaps that of a suffix block on it.
     pub round: Round,
     /// Height of the block.
     pub height: Height,

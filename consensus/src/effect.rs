@@ -1,8 +1,8 @@
 //! What a replica wants from the world.
 
 use crate::{
-    Block, BlockId, BlockRejection, Evidence, FinalityCert, Height, Message, Round, SafetyError,
-    SafetyRecord, Timer, ValidatorIndex,
+    Block, BlockId, BlockRejection, Epoch, Evidence, FinalityCert, Height, Message, Round,
+    SafetyError, SafetyRecord, Timer, ValidatorId, ValidatorSet,
 };
 use std::sync::Arc;
 
@@ -10,19 +10,20 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub enum Effect {
     /// Must be on disk, synced, before any later [`Effect::Broadcast`] or [`Effect::Send`] leaves. A host may merge
-    /// those of several steps: the last record counts, the blocks add up.
+    /// those of several steps, up to a [`Effect::Finalize`] that ends an epoch: the last record counts, the blocks
+    /// add up.
     Persist {
         /// The whole safety record.
         record: Box<SafetyRecord>,
         /// Blocks voted for or proposed since, with their payload.
         blocks: Vec<Arc<Block>>,
     },
-    /// To every other validator.
+    /// To every other validator of the message's epoch ([`Message::epoch`]), and to whoever follows.
     Broadcast(Message),
     /// To one validator.
     Send {
         /// To whom.
-        to: ValidatorIndex,
+        to: ValidatorId,
         /// What.
         message: Message,
     },
@@ -56,19 +57,30 @@ pub enum Effect {
         /// Whether an empty block is wanted if there are no transactions.
         allow_empty: bool,
     },
-    /// Commit these blocks in one atomic write.
+    /// Commit these blocks in one atomic write. If they end an epoch, the write has the new safety record too, and is
+    /// synced before anything of a later effect is written or sent.
     Finalize {
         /// All newly final blocks, oldest first. All are executed.
         blocks: Vec<Arc<Block>>,
         /// Certificate of the last one.
         cert: Arc<FinalityCert>,
+        /// The epoch that begins after the last one, if that ends one. The replica goes on in it at once.
+        epoch_end: Option<EpochEnd>,
+    },
+    /// Somebody is in an epoch that ended before the last one: send it the kept certificate of that epoch's last block, as
+    /// [`Certificate::Finality`](crate::Certificate::Finality).
+    SendEpochEnd {
+        /// To whom.
+        to: ValidatorId,
+        /// The epoch that it is in.
+        epoch: Epoch,
     },
     /// A block is needed that has not come by itself.
     FetchBlock {
         /// Which.
         id: BlockId,
         /// Who should have it.
-        from: Vec<ValidatorIndex>,
+        from: Vec<ValidatorId>,
     },
     /// Others have final blocks up to `height` that are too far ahead to be fetched one by one: a verified
     /// certificate says so.
@@ -76,7 +88,7 @@ pub enum Effect {
         /// Of the block that the certificate is for.
         height: Height,
         /// Who handed the certificate over, or signed it.
-        from: ValidatorIndex,
+        from: ValidatorId,
     },
     /// Answer with [`Input::Timer`](crate::Input::Timer) later. Timers are never cancelled; stale ones are ignored.
     SetTimer {
@@ -104,6 +116,17 @@ pub enum Effect {
         /// What is wrong with it.
         reason: BlockRejection,
     },
+}
+
+/// What begins with the end of an epoch.
+#[derive(Clone, Debug)]
+pub struct EpochEnd {
+    /// The epoch that begins.
+    pub epoch: Epoch,
+    /// Who decides in it.
+    pub validators: ValidatorSet,
+    /// The safety record to begin it with (rule S0): takes the place of the stored one in the write of the blocks.
+    pub record: Box<SafetyRecord>,
 }
 
 /// Why a replica declined to sign.

@@ -2,13 +2,14 @@
 //!
 //! Every field of a header is checked against what this replica computed itself, except the round
 //! (rules S1 and S2), the parent (S2), the timestamp (bounded) and the payload root (checked against
-//! the payload when the proposal was verified).
+//! the payload when the proposal was verified). A suffix block, which stands on the last block of its epoch, is empty
+//! and repeats that block's height, roots and validator hashes.
 
-use crate::{Epoch, Header, Height, Round};
+use crate::{Epoch, Header, Height, Round, ValidatorSet};
 use cairn_crypto::Digest;
 
 /// The result of executing a block's payload on its parent's state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Execution {
     /// Root of the state after the block.
     pub state_root: Digest,
@@ -16,8 +17,9 @@ pub struct Execution {
     pub receipts_root: Digest,
     /// Hash of the validator set that decides on this block, from the state.
     pub validators_hash: Digest,
-    /// Hash of the validator set that decides on the next block, from the state.
-    pub next_validators_hash: Digest,
+    /// The validator set that decides on the next block, from the state; none if it stays the same. A block that changes
+    /// it is its epoch's last.
+    pub next_validators: Option<ValidatorSet>,
 }
 
 /// What a header must say by its place in the chain.
@@ -39,6 +41,8 @@ pub struct Place {
     pub history_root: Digest,
     /// Hash of the epoch's validator set.
     pub validators_hash: Digest,
+    /// For a suffix block, which is empty: the root of no payload.
+    pub payload_root: Option<Digest>,
 }
 
 /// A header says something else than this replica computed.
@@ -90,16 +94,6 @@ pub enum HeaderMismatch {
         /// In the header.
         got: u64,
     },
-    /// The block changes the validator set, which this version's rules do not allow.
-    #[error(
-        "next_validators_hash {next} differs from validators_hash {current}: the set cannot change"
-    )]
-    ValidatorChange {
-        /// Set of this block.
-        current: Digest,
-        /// Set that it announces.
-        next: Digest,
-    },
 }
 
 impl Place {
@@ -131,17 +125,19 @@ impl Place {
                 got: header.timestamp_ms,
             });
         }
-        if header.next_validators_hash != header.validators_hash {
-            return Err(HeaderMismatch::ValidatorChange {
-                current: header.validators_hash,
-                next: header.next_validators_hash,
-            });
-        }
-        Ok(())
+        let payload_root = self.payload_root.unwrap_or(header.payload_root);
+        same_digest("payload_root", payload_root, header.payload_root)
     }
 }
 
 impl Execution {
+    /// Hash of the validator set that decides on the next block.
+    #[must_use]
+    pub fn next_validators_hash(&self) -> Digest {
+        let next = self.next_validators.as_ref();
+        next.map_or(self.validators_hash, ValidatorSet::hash)
+    }
+
     /// Compares the fields that state the result of execution.
     ///
     /// # Errors
@@ -156,7 +152,7 @@ impl Execution {
         )?;
         same_digest(
             "next_validators_hash",
-            self.next_validators_hash,
+            self.next_validators_hash(),
             header.next_validators_hash,
         )
     }

@@ -73,6 +73,9 @@ impl std::fmt::Display for BlockId {
     }
 }
 
+/// Names a validator in all epochs: the id of its account on the ledger, [`Validator::id`](crate::Validator).
+pub type ValidatorId = Digest;
+
 /// Place of a validator in its epoch's [`ValidatorSet`](crate::ValidatorSet), and its bit in a signer bitmap.
 #[derive(
     Clone,

@@ -2,7 +2,7 @@
 
 use crate::{
     Block, BlockId, Epoch, Execution, FinalityCert, Header, HeaderMismatch, Height, Message, Round,
-    ValidatorIndex, Verified,
+    ValidatorId, ValidatorSet, Verified,
 };
 use cairn_crypto::{Digest, merkle};
 use std::sync::Arc;
@@ -11,7 +11,14 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub enum Input {
     /// A message, and who handed it over (not necessarily who signed it).
-    Message(Verified<Message>, ValidatorIndex),
+    Message(Verified<Message>, ValidatorId),
+    /// A message of another epoch came, for which there is nothing to check: [`Admission::OtherEpoch`](crate::Admission::OtherEpoch).
+    OtherEpoch {
+        /// The epoch that it names.
+        epoch: Epoch,
+        /// Who handed it over.
+        from: ValidatorId,
+    },
     /// Answer to [`Effect::Execute`](crate::Effect::Execute).
     Executed {
         /// The block.
@@ -37,17 +44,21 @@ pub enum Input {
     BlockFetched(Block),
     /// Nobody asked has the block.
     BlockUnavailable(BlockId),
-    /// Block sync committed final blocks up to this one.
+    /// Block sync committed final blocks up to this one, perhaps of a later epoch.
     Synced {
         /// The last one.
         header: Header,
         /// Its certificate, verified.
         cert: Arc<FinalityCert>,
+        /// The validators in force after it: those that its `next_validators_hash` names.
+        validators: ValidatorSet,
+        /// As [`Recovery::recent`](crate::Recovery::recent), up to this header.
+        recent: Vec<Header>,
         /// Leaves: the ids of blocks 0 to `header.height`.
         history: merkle::Frontier,
     },
     /// A connection to a validator was made: it may have missed something.
-    PeerConnected(ValidatorIndex),
+    PeerConnected(ValidatorId),
 }
 
 /// A payload that the host picked and executed.

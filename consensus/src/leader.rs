@@ -1,9 +1,9 @@
-//! Who proposes in a round.
+//! Whose turn it is: weighted round-robin.
 
 use crate::{Epoch, Round, ValidatorIndex, ValidatorSet};
+use std::collections::BTreeSet;
 
-/// The leader of a round: weighted round-robin, a function of the validator set, the epoch and the
-/// round alone.
+/// The leader of a round if nobody is passed over: a function of the validator set, the epoch and the round alone.
 ///
 /// Powers are divided by their greatest common divisor and laid end to end as `T` slots; round `r`
 /// takes slot `(epoch + r * stride) mod T`. `stride` is coprime to `T`, so in any `T` rounds in a row each
@@ -11,14 +11,44 @@ use crate::{Epoch, Round, ValidatorIndex, ValidatorSet};
 /// slots of one heavy validator are spread out: one that is down does not stop several rounds in a row.
 #[must_use]
 pub fn leader(validators: &ValidatorSet, epoch: Epoch, round: Round) -> ValidatorIndex {
-    let unit = validators
-        .iter()
-        .fold(0, |divisor, (_, validator)| gcd(divisor, validator.power));
-    let slots = validators.total_power() / unit;
+    turn(validators, &BTreeSet::new(), epoch, round)
+}
+
+/// The leader of a round among those who are not `skipped`. Whose turn it is anyhow keeps it; the turns of those
+/// skipped go round among the others in the same manner.
+pub(crate) fn leader_without(
+    validators: &ValidatorSet,
+    skipped: &BTreeSet<ValidatorIndex>,
+    epoch: Epoch,
+    round: Round,
+) -> ValidatorIndex {
+    let usual = leader(validators, epoch, round);
+    if skipped.contains(&usual) && skipped.len() < validators.len() {
+        turn(validators, skipped, epoch, round)
+    } else {
+        usual
+    }
+}
+
+/// The rotation among all but `skipped`, who are not everybody.
+fn turn(
+    validators: &ValidatorSet,
+    skipped: &BTreeSet<ValidatorIndex>,
+    epoch: Epoch,
+    round: Round,
+) -> ValidatorIndex {
+    let members = || {
+        let all = validators.iter();
+        all.filter(|(index, _)| !skipped.contains(index))
+    };
+    let unit = members().fold(0, |divisor, (_, validator)| gcd(divisor, validator.power));
+    let slots = members()
+        .map(|(_, validator)| validator.power / unit)
+        .sum::<u64>();
     let position =
         (u128::from(round.0) * u128::from(stride(slots)) + u128::from(epoch.0)) % u128::from(slots);
     let mut end = 0u128;
-    for (index, validator) in validators.iter() {
+    for (index, validator) in members() {
         end += u128::from(validator.power / unit);
         if position < end {
             return index;

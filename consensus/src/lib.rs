@@ -19,8 +19,8 @@
 //! history.push(merkle::leaf_hash(genesis.id().0.as_bytes()));
 //! let config = Config { chain_id: genesis.chain_id, params: Params::default(), id: Some(id),
 //!     signers: vec![Arc::new(key)] };
-//! let recovery = Recovery { final_header: genesis, final_cert: None, validators, history,
-//!     record: SafetyRecord::genesis(Epoch(0)), pending: Vec::new() };
+//! let recovery = Recovery { recent: vec![genesis.clone()], final_header: genesis, final_cert: None,
+//!     validators, history, record: SafetyRecord::genesis(Epoch(0)), pending: Vec::new() };
 //! let (replica, _effects) = Replica::recover(config, recovery, 0);
 //! assert_eq!(replica.round().0, 1);
 //! # Ok(())
@@ -39,7 +39,7 @@
 //! | `evidence` | [`Evidence`] of a validator that says two things |
 //! | `signer` | [`Signer`], [`SignatureVerifier`]: where signatures are made and checked |
 //! | `params` | [`Params`]: times and windows |
-//! | `leader` | [`leader()`]: who proposes in a round |
+//! | `leader`, `standing` | [`leader()`]: who proposes in a round, and who is passed over |
 //! | `record` | [`SafetyRecord`]: what must be on disk |
 //! | [`safety`] | the safety rules: the only code that signs |
 //! | `header_check` | rule S3, field by field |
@@ -68,6 +68,7 @@ pub mod safety;
 mod signed;
 mod signer;
 mod signer_set;
+mod standing;
 mod tally;
 mod tree;
 mod validator_set;
@@ -75,17 +76,17 @@ mod verified;
 
 pub use block::{Block, Header, Proposal, payload_root};
 pub use certificate::{CertificateError, FinalityCert, QuorumCert, TimeoutCert};
-pub use effect::{Effect, Refusal};
-pub use evidence::{Evidence, SignedHeader};
+pub use effect::{Effect, EpochEnd, Refusal};
+pub use evidence::{Evidence, EvidenceError, SignedHeader};
 pub use header_check::{Execution, HeaderMismatch, Place, check_timestamp};
-pub use ids::{BlockId, Epoch, Height, Round, ValidatorIndex};
+pub use ids::{BlockId, Epoch, Height, Round, ValidatorId, ValidatorIndex};
 pub use input::{BlockRejection, BuiltBlock, Input, Timer};
 pub use leader::leader;
 pub use message::{Certificate, CommitVote, Message, Status, Timeout, Vote};
 pub use params::Params;
 pub use record::SafetyRecord;
-pub use replica::{Admission, Config, DropReason, Recovery, Replica};
-pub use safety::{Grounds, LocalSafety, ParentCert, SafetyError, SafetyRules};
+pub use replica::{Admission, Config, DropReason, Held, Recovery, Replica};
+pub use safety::{Grounds, LocalSafety, ParentCert, Role, SafetyError, SafetyRules};
 pub use signed::{CommitVoteBody, Statement, TimeoutBody, VoteBody};
 pub use signer::{MlDsa87, SignatureVerifier, Signer, SignerError};
 pub use signer_set::SignerSet;

@@ -99,6 +99,34 @@ pub enum Message {
     Status(Status),
 }
 
+impl Message {
+    /// The epoch that it is about; none for a request, which is about a block.
+    #[must_use]
+    pub fn epoch(&self) -> Option<Epoch> {
+        match self {
+            Self::Proposal(proposal) => Some(proposal.block.header.epoch),
+            Self::Vote(vote) => Some(vote.epoch),
+            Self::CommitVote(vote) => Some(vote.epoch),
+            Self::Timeout { timeout, .. } => Some(timeout.epoch),
+            Self::QuorumCertRequest { .. } => None,
+            Self::Certificate(certificate) => Some(certificate.epoch()),
+            Self::Status(status) => Some(status.epoch),
+        }
+    }
+}
+
+impl Certificate {
+    /// The epoch whose validators signed it.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        match self {
+            Self::Quorum(certificate) => certificate.epoch,
+            Self::Finality(certificate) => certificate.epoch,
+            Self::Timeout(certificate) => certificate.epoch,
+        }
+    }
+}
+
 /// Where a replica is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Status {

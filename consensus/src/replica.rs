@@ -43,8 +43,11 @@ mod admission;
 mod blocks;
 mod catch_up;
 mod certificates;
+mod epochs;
 mod execution;
 mod finality;
+mod held;
+mod pace;
 mod proposals;
 mod propose;
 mod recovery;
@@ -53,6 +56,7 @@ mod timeouts;
 mod votes;
 
 pub use admission::{Admission, DropReason};
+pub use held::Held;
 pub use recovery::Recovery;
 
 use crate::mutation::mutated;
@@ -61,9 +65,10 @@ use crate::tree::Tree;
 use crate::{
     Block, BlockId, Effect, Epoch, FinalityCert, Header, Height, Input, Message, Params,
     ParentCert, Proposal, QuorumCert, Round, SafetyRecord, SafetyRules, Signer, TimeoutCert, Timer,
-    ValidatorIndex, ValidatorSet, Verified, leader,
+    ValidatorId, ValidatorIndex, ValidatorSet, Verified, leader,
 };
 use cairn_crypto::Digest;
+use pace::Pace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -95,12 +100,12 @@ impl Config {
     }
 }
 
-/// A proposal of one round: the first one seen.
+/// The first proposal seen of a round and proposer.
 #[derive(Clone, Debug)]
 struct Slot {
     id: BlockId,
     proposal: Proposal,
-    /// The leader proposed something else too, and the evidence is out.
+    /// It proposed something else too, and the evidence is out.
     accused: bool,
     /// It was looked at and gets no vote.
     declined: bool,
@@ -121,7 +126,7 @@ enum Building {
 #[derive(Clone, Debug)]
 struct Wanted {
     round: Round,
-    from: Vec<ValidatorIndex>,
+    from: Vec<ValidatorId>,
     attempt: u32,
 }
 
@@ -134,7 +139,7 @@ struct Retry {
 }
 
 /// The state machine. See the [module documentation](self).
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Replica {
     config: Config,
     epoch: Epoch,
@@ -143,6 +148,10 @@ pub struct Replica {
     /// This replica's place among them; none while it observes.
     me: Option<ValidatorIndex>,
     safety: Box<dyn SafetyRules>,
+    /// A stored record of an epoch that this replica has not reached again.
+    held_record: Option<SafetyRecord>,
+    /// What ended the epoch before.
+    epoch_end_cert: Option<Arc<FinalityCert>>,
     tree: Tree,
     tally: Tally,
     now: u64,
@@ -159,6 +168,8 @@ pub struct Replica {
     heartbeat_timer_set: bool,
     building: Building,
     build_timestamp: u64,
+    /// Who leads a round on a parent, as last asked.
+    turn: Option<(Round, BlockId, ValidatorIndex)>,
     empty_block_due: bool,
     empty_block_timer_set: bool,
 
@@ -167,17 +178,19 @@ pub struct Replica {
     pending_finality: BTreeMap<Height, Arc<FinalityCert>>,
     quorum_certs: BTreeMap<BlockId, Arc<QuorumCert>>,
     held_timeout_certs: BTreeMap<Round, Arc<TimeoutCert>>,
-    proposals: BTreeMap<Round, Slot>,
+    proposals: BTreeMap<(Round, ValidatorIndex), Slot>,
     orphans: BTreeMap<BlockId, Arc<Block>>,
     wanted: BTreeMap<BlockId, Wanted>,
     retries: BTreeMap<BlockId, Retry>,
 
-    asked: BTreeMap<ValidatorIndex, u64>,
-    answered: BTreeMap<ValidatorIndex, u64>,
-    served: BTreeMap<ValidatorIndex, u64>,
+    asked: Pace,
+    answered: Pace,
+    served: Pace,
     reported_behind: Option<(Height, u64)>,
 
     stored: BTreeSet<BlockId>,
+    /// Effects of this step that no later record stands for.
+    sealed: Vec<Effect>,
     outbox: Vec<Effect>,
     must_persist: bool,
     blocks_to_store: Vec<Arc<Block>>,
@@ -205,15 +218,18 @@ impl Replica {
             Input::Synced {
                 header,
                 cert,
+                validators,
+                recent,
                 history,
-            } => self.on_synced(header, cert, history),
+            } => self.on_synced(header, cert, validators, &recent, history),
+            Input::OtherEpoch { epoch, from } => self.on_other_epoch(epoch, from),
             Input::PeerConnected(peer) => self.on_peer_connected(peer),
         }
         self.settle();
         self.flush()
     }
 
-    fn on_message(&mut self, message: Verified<Message>, from: ValidatorIndex) {
+    fn on_message(&mut self, message: Verified<Message>, from: ValidatorId) {
         match message.into_inner() {
             Message::Proposal(proposal) => self.on_proposal(proposal, from),
             Message::Vote(vote) => self.on_vote(vote),
@@ -250,14 +266,23 @@ impl Replica {
 
     /// Does what has become possible.
     fn settle(&mut self) {
-        while self.try_finalize() || self.try_timeout_cert() || self.try_vote() || self.try_join() {
-        }
-        self.try_propose();
+        while self.try_finalize()
+            || self.try_timeout_cert()
+            || self.try_vote()
+            || self.try_join()
+            || self.try_propose()
+        {}
         self.arm_round_timer();
     }
 
-    /// Hands out the effects of a step, the write first that all sends depend on.
+    /// Hands out the effects of a step.
     fn flush(&mut self) -> Vec<Effect> {
+        self.seal();
+        std::mem::take(&mut self.sealed)
+    }
+
+    /// What was asked for since the last time, the write first that all sends depend on.
+    fn take_effects(&mut self) -> Vec<Effect> {
         let mut effects = std::mem::take(&mut self.outbox);
         if std::mem::take(&mut self.must_persist) {
             let persist = Effect::Persist {
@@ -328,10 +353,38 @@ impl Replica {
         self.final_cert.as_ref()
     }
 
-    /// Who proposes in a round of this epoch.
+    /// Who proposes in a round of this epoch, if that extends the highest certified block known here.
     #[must_use]
     pub fn leader(&self, round: Round) -> ValidatorIndex {
-        leader(&self.validators, self.epoch, round)
+        let (parent, _) = self.highest_certified();
+        self.leader_on(&parent, round)
+            .unwrap_or_else(|| leader(&self.validators, self.epoch, round))
+    }
+
+    /// Who proposes in a round on this parent; none if the parent is not here.
+    fn leader_on(&self, parent: &BlockId, round: Round) -> Option<ValidatorIndex> {
+        let height = self.child_height(parent)?;
+        self.tree.leader(parent, height, round)
+    }
+
+    /// Height of a block on this parent: a suffix block repeats that of the epoch's last block.
+    fn child_height(&self, parent: &BlockId) -> Option<Height> {
+        let height = self.tree.parent(parent)?.header.height;
+        let suffix = self.tree.end_below(parent).is_some();
+        Some(if suffix { height } else { height.next() })
+    }
+
+    /// The accounts of some members of the set.
+    fn ids_of(&self, members: impl Iterator<Item = ValidatorIndex>) -> Vec<ValidatorId> {
+        members
+            .filter_map(|index| self.validators.get(index))
+            .map(|validator| validator.id)
+            .collect()
+    }
+
+    /// Whether this is the account of the replica itself.
+    fn is_me(&self, id: &ValidatorId) -> bool {
+        self.config.id.as_ref() == Some(id)
     }
 
     /// Round of the highest quorum certificate held, 0 without one.
@@ -391,9 +444,13 @@ impl Replica {
             return Some(ParentCert::Quorum(Arc::clone(certificate)));
         }
         let mut finality = self.final_cert.iter().chain(self.pending_finality.values());
-        if let Some(certificate) = finality
-            .find(|certificate| certificate.block_id == *id && certificate.epoch == self.epoch)
-        {
+        // One that was signed for a suffix block says something of that one's round, not of this block's.
+        let round = self.tree.parent(id).map(|view| view.header.round);
+        if let Some(certificate) = finality.find(|certificate| {
+            certificate.block_id == *id
+                && certificate.epoch == self.epoch
+                && Some(certificate.round) == round
+        }) {
             return Some(ParentCert::Finality(Arc::clone(certificate)));
         }
         let root = self.tree.root();

@@ -1,5 +1,3 @@
-//! The safety rules: the only code that signs.
-//!
 #![doc = include_str!("safety/proof.md")]
 
 mod error;
@@ -10,13 +8,12 @@ mod rules;
 pub use error::SafetyError;
 pub use grounds::{Grounds, ParentCert};
 pub use local::LocalSafety;
-pub use rules::SafetyRules;
+pub use rules::{Role, SafetyRules};
 
 use crate::mutation::mutated;
 use crate::{
-    Block, CommitVote, CommitVoteBody, Epoch, Header, HeaderMismatch, Proposal, QuorumCert, Round,
-    SafetyRecord, Signer, Statement, Timeout, TimeoutBody, TimeoutCert, ValidatorIndex, Vote,
-    VoteBody, check_timestamp,
+    Block, CommitVote, CommitVoteBody, Epoch, Header, Proposal, QuorumCert, Round, SafetyRecord,
+    Signer, Statement, Timeout, TimeoutBody, TimeoutCert, ValidatorIndex, Vote, VoteBody,
 };
 use std::sync::Arc;
 
@@ -28,18 +25,6 @@ impl LocalSafety {
             return Err(SafetyError::Epoch { record, got });
         }
         self.signer.clone().ok_or(SafetyError::Observer)
-    }
-
-    /// S1.
-    fn check_not_voted(&self, round: Round) -> Result<(), SafetyError> {
-        let last_voted_round = self.record.last_voted_round;
-        if round <= last_voted_round && !mutated!(DropS1) {
-            return Err(SafetyError::AlreadyVoted {
-                round,
-                last_voted_round,
-            });
-        }
-        Ok(())
     }
 }
 
@@ -72,15 +57,6 @@ fn check_extends(header: &Header, grounds: &Grounds<'_>) -> Result<(), SafetyErr
     Ok(())
 }
 
-/// S3.
-fn check_header(header: &Header, grounds: &Grounds<'_>) -> Result<(), HeaderMismatch> {
-    grounds.place.check(header)?;
-    if !mutated!(IgnoreExecution) {
-        grounds.execution.check(header)?;
-    }
-    check_timestamp(header, grounds.latest_timestamp_ms)
-}
-
 impl SafetyRules for LocalSafety {
     fn record(&self) -> &SafetyRecord {
         &self.record
@@ -102,14 +78,20 @@ impl SafetyRules for LocalSafety {
         {
             return Ok(vote.clone());
         }
-        self.check_not_voted(header.round)?;
+        let (round, last_voted_round) = (header.round, self.record.last_voted_round);
+        if round <= last_voted_round && !mutated!(DropS1) {
+            return Err(SafetyError::AlreadyVoted {
+                round,
+                last_voted_round,
+            });
+        }
         check_extends(header, grounds)?;
-        check_header(header, grounds)?;
+        grounds.check_header(header)?;
         let vote = body.into_vote(voter, &*signer)?;
         if let ParentCert::Quorum(certificate) = grounds.parent {
             self.observe_quorum(certificate);
         }
-        self.record.last_voted_round = header.round;
+        self.record.last_voted_round = round;
         self.record.last_vote = Some(vote.clone());
         Ok(vote)
     }
@@ -117,6 +99,7 @@ impl SafetyRules for LocalSafety {
     fn commit_vote(
         &mut self,
         header: &Header,
+        end: Option<&Header>,
         certificate: &Arc<QuorumCert>,
     ) -> Result<CommitVote, SafetyError> {
         let (voter, signer) = self.signer(header.epoch)?;
@@ -125,7 +108,7 @@ impl SafetyRules for LocalSafety {
         if !is_certified && !mutated!(CommitWithoutQc) {
             return Err(SafetyError::NotCertified { block, certified });
         }
-        let body = CommitVoteBody::of(header, block);
+        let body = CommitVoteBody::of_block(header, end)?;
         if let Some(vote) = &self.record.last_commit_vote
             && vote.body() == body
         {
@@ -199,5 +182,18 @@ impl SafetyRules for LocalSafety {
         };
         self.record.last_proposal = Some(proposal.clone());
         Ok(proposal)
+    }
+
+    fn begin_epoch(&mut self, new: SafetyRecord, signer: Role) -> Result<(), SafetyError> {
+        let (record, got) = (self.record.epoch, new.epoch);
+        if got <= record {
+            return Err(SafetyError::Epoch { record, got });
+        }
+        (self.record, self.signer) = (new, signer);
+        Ok(())
+    }
+
+    fn boxed_clone(&self) -> Box<dyn SafetyRules> {
+        Box::new(self.clone())
     }
 }

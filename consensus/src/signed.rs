@@ -4,8 +4,8 @@
 //! The voter is not part of the signed bytes, so that all votes for one block sign the same bytes.
 
 use crate::{
-    BlockId, CommitVote, Epoch, Header, Height, MlDsa87, Round, SignatureVerifier, Signer,
-    SignerError, Timeout, ValidatorIndex, Vote,
+    BlockId, CommitVote, Epoch, Header, Height, MlDsa87, Round, SafetyError, SignatureVerifier,
+    Signer, SignerError, Timeout, ValidatorIndex, Vote,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{BadSignature, Digest, PublicKey, Signature, Tag, domain};
@@ -136,6 +136,24 @@ impl VoteBody {
 }
 
 impl CommitVoteBody {
+    /// The commit vote for a block, or, for a suffix block, for `end`, which ends the epoch.
+    ///
+    /// # Errors
+    /// [`SafetyError::NotSuffix`] if it is no suffix block of `end`.
+    pub fn of_block(header: &Header, end: Option<&Header>) -> Result<Self, SafetyError> {
+        let Some(end) = end else {
+            return Ok(Self::of(header, header.id()));
+        };
+        if !header.is_suffix_of(end) {
+            let (block, end) = (header.id(), end.id());
+            return Err(SafetyError::NotSuffix { block, end });
+        }
+        Ok(Self {
+            round: header.round,
+            ..Self::of(end, end.id())
+        })
+    }
+
     /// The commit vote for a header.
     #[must_use]
     pub fn of(header: &Header, block_id: BlockId) -> Self {

@@ -214,6 +214,16 @@ impl Tally {
             .collect()
     }
 
+    /// How many voices are counted.
+    pub(crate) fn len(&self) -> usize {
+        let rounds = self.rounds.values();
+        rounds
+            .map(|round| {
+                round.votes.voices.len() + round.commits.voices.len() + round.timeouts.voices.len()
+            })
+            .sum()
+    }
+
     /// Forgets the rounds that `keep` refuses.
     pub(crate) fn retain(&mut self, mut keep: impl FnMut(Round) -> bool) {
         self.rounds.retain(|round, _| keep(*round));

@@ -1,6 +1,10 @@
 //! The blocks above the last final one.
 
-use crate::{Block, BlockId, BlockRejection, Execution, Header, Height, Round};
+use crate::standing::{Standing, Standings, looked_at};
+use crate::{
+    Block, BlockId, BlockRejection, Epoch, Execution, Header, Height, Round, ValidatorIndex,
+    ValidatorSet,
+};
 use cairn_crypto::merkle::{self, Frontier};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,8 +27,11 @@ pub(crate) enum Progress {
 pub(crate) struct Entry {
     pub(crate) block: Arc<Block>,
     pub(crate) progress: Progress,
-    /// Leaves: the ids of all blocks up to and including this one.
+    /// Leaves: the ids of all blocks up to and including this one, or, for a suffix block, the one that ends the epoch.
     pub(crate) history: Frontier,
+    /// For a suffix block: the block that ends the epoch.
+    pub(crate) end: Option<BlockId>,
+    standing: Arc<Standing>,
 }
 
 /// The last final block, root of the tree.
@@ -43,10 +50,13 @@ pub(crate) struct ParentView<'a> {
     pub(crate) history: &'a Frontier,
 }
 
-/// All known blocks that descend from the last final one.
+/// All known blocks of an epoch that descend from the last final one.
 #[derive(Clone, Debug)]
 pub(crate) struct Tree {
+    epoch: Epoch,
     root: Root,
+    /// Of the root and the final blocks below it.
+    standings: Standings,
     entries: BTreeMap<BlockId, Entry>,
     children: BTreeMap<BlockId, BTreeSet<BlockId>>,
 }
@@ -59,8 +69,16 @@ pub(crate) fn extended(history: &Frontier, id: BlockId) -> Frontier {
 }
 
 impl Tree {
-    pub(crate) fn new(header: Header, history: Frontier) -> Self {
+    /// A tree of `epoch`. `recent` are the final headers up to this one, as many as [`Standings::new`] needs.
+    pub(crate) fn new(
+        (epoch, validators): (Epoch, ValidatorSet),
+        header: Header,
+        history: Frontier,
+        recent: &[Header],
+    ) -> Self {
         Self {
+            epoch,
+            standings: Standings::new(epoch, validators, recent),
             root: Root {
                 id: header.id(),
                 header,
@@ -124,7 +142,12 @@ impl Tree {
         let Some(parent) = self.parent(&block.header.parent) else {
             return false;
         };
-        let history = extended(parent.history, id);
+        let end = self.end_below(&block.header.parent);
+        let history = match end {
+            Some(_) => parent.history.clone(),
+            None => extended(parent.history, id),
+        };
+        let standing = self.standing_after(&block.header, end);
         self.children
             .entry(block.header.parent)
             .or_default()
@@ -135,9 +158,56 @@ impl Tree {
                 block,
                 progress,
                 history,
+                end,
+                standing,
             },
         );
         true
+    }
+
+    /// For a block on `parent`: the block that ends the epoch, if that is `parent` or below it.
+    pub(crate) fn end_below(&self, parent: &BlockId) -> Option<BlockId> {
+        let entry = self.entries.get(parent)?;
+        let ends = entry.block.header.ends_epoch().then_some(*parent);
+        entry.end.or(ends)
+    }
+
+    fn standing_after(&self, header: &Header, end: Option<BlockId>) -> Arc<Standing> {
+        let parent = self.entries.get(&header.parent);
+        let parent = parent.map(|entry| &entry.standing);
+        match (parent, end) {
+            // Nothing ever looks at what follows the end of an epoch.
+            (Some(parent), Some(_)) => Arc::clone(parent),
+            _ => {
+                let then = self.standing_for(&header.parent, header.height);
+                self.standings.after(parent, header, then.as_ref())
+            }
+        }
+    }
+
+    /// What says who leads on `parent`; none if that would take blocks that are not here.
+    fn standing_for(&self, parent: &BlockId, height: Height) -> Option<Arc<Standing>> {
+        let looked_at = looked_at(height);
+        if looked_at <= self.root.header.height {
+            return Some(self.standings.at(looked_at));
+        }
+        let mut at = self.entries.get(parent)?;
+        while at.block.header.height > looked_at {
+            at = self.entries.get(&at.block.header.parent)?;
+        }
+        Some(Arc::clone(&at.standing))
+    }
+
+    /// The leader of a round for a block of this height on this parent; none if that depends on blocks that are not
+    /// here.
+    pub(crate) fn leader(
+        &self,
+        parent: &BlockId,
+        height: Height,
+        round: Round,
+    ) -> Option<ValidatorIndex> {
+        let standing = self.standing_for(parent, height)?;
+        Some(self.standings.leader(&standing, round))
     }
 
     pub(crate) fn children(&self, id: &BlockId) -> Vec<BlockId> {
@@ -176,6 +246,7 @@ impl Tree {
                 header: entry.block.header.clone(),
                 history: entry.history,
             };
+            self.standings.push(self.root.header.height, entry.standing);
             // What still hangs below the old root has lost; collected below, as unreachable.
             if self.children.get(&old).is_some_and(BTreeSet::is_empty) {
                 self.children.remove(&old);
@@ -184,14 +255,31 @@ impl Tree {
         self.forget_unreachable()
     }
 
-    /// Makes a block from outside the tree its root. Returns the forgotten blocks.
-    pub(crate) fn replace(&mut self, header: Header, history: Frontier) -> Vec<BlockId> {
+    /// Makes a block from outside the tree its root, with the headers that [`Tree::new`] needs. Returns the forgotten
+    /// blocks.
+    pub(crate) fn replace(
+        &mut self,
+        header: Header,
+        history: Frontier,
+        (validators, recent): (ValidatorSet, &[Header]),
+    ) -> Vec<BlockId> {
+        self.standings = Standings::new(self.epoch, validators, recent);
         self.root = Root {
             id: header.id(),
             header,
             history,
         };
         self.forget_unreachable()
+    }
+
+    /// All blocks above the root.
+    pub(crate) fn ids(&self) -> Vec<BlockId> {
+        self.entries.keys().copied().collect()
+    }
+
+    /// How many blocks are above the root.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
     }
 
     fn forget_unreachable(&mut self) -> Vec<BlockId> {

@@ -98,12 +98,13 @@ fn case(round: u64, parent_round: u64) -> Case {
             proposer: header.proposer,
             history_root: header.history_root,
             validators_hash,
+            payload_root: None,
         },
         execution: Execution {
             state_root: header.state_root,
             receipts_root: header.receipts_root,
             validators_hash,
-            next_validators_hash: validators_hash,
+            next_validators: None,
         },
         parent: if parent_round == 0 {
             ParentCert::Root(parent.id())
@@ -147,7 +148,7 @@ fn s0_nothing_is_signed_for_another_epoch() {
         assert_eq!(case.vote(&mut safety), Err(error.clone()));
         let certificate = quorum_cert(&case.header);
         assert_eq!(
-            safety.commit_vote(&case.header, &certificate),
+            safety.commit_vote(&case.header, None, &certificate),
             Err(error.clone())
         );
         assert_eq!(safety.timeout(Epoch(epoch), Round(1)), Err(error.clone()));
@@ -315,14 +316,33 @@ fn s3_a_timestamp_may_be_as_late_as_the_clock_allows() {
 }
 
 #[test]
-fn s3_the_validator_set_does_not_change() {
+fn s3_the_validator_set_is_the_one_that_execution_gave() {
+    let next = Committee::new(5).validators;
     let mut case = case(5, 4);
-    let next = Digest::of(b"another set");
-    case.header.next_validators_hash = next;
-    case.execution.next_validators_hash = next;
+    case.header.next_validators_hash = next.hash();
     assert!(matches!(
         case.vote(&mut safety()),
-        Err(SafetyError::Header(HeaderMismatch::ValidatorChange { .. }))
+        Err(SafetyError::Header(HeaderMismatch::Digest {
+            field: "next_validators_hash",
+            ..
+        }))
+    ));
+    case.execution.next_validators = Some(next);
+    case.vote(&mut safety()).unwrap();
+}
+
+#[test]
+fn s3_a_suffix_block_is_empty() {
+    let mut case = case(5, 4);
+    case.place.payload_root = Some(payload_root(&[]));
+    case.vote(&mut safety()).unwrap();
+    case.header.payload_root = payload_root(&[Digest::of(b"transaction")]);
+    assert!(matches!(
+        case.vote(&mut safety()),
+        Err(SafetyError::Header(HeaderMismatch::Digest {
+            field: "payload_root",
+            ..
+        }))
     ));
 }
 
@@ -330,14 +350,16 @@ fn s3_the_validator_set_does_not_change() {
 fn s4_a_commit_vote_needs_the_blocks_certificate() {
     let (mine, other) = (case(5, 4).header, case(6, 4).header);
     assert_eq!(
-        safety().commit_vote(&mine, &quorum_cert(&other)),
+        safety().commit_vote(&mine, None, &quorum_cert(&other)),
         Err(SafetyError::NotCertified {
             block: mine.id(),
             certified: other.id()
         })
     );
     let mut safety = safety();
-    let vote = safety.commit_vote(&mine, &quorum_cert(&mine)).unwrap();
+    let vote = safety
+        .commit_vote(&mine, None, &quorum_cert(&mine))
+        .unwrap();
     assert_eq!((vote.height, vote.block_id), (mine.height, mine.id()));
     assert_eq!(
         safety.record().high_qc_round(),
@@ -345,9 +367,80 @@ fn s4_a_commit_vote_needs_the_blocks_certificate() {
         "every later timeout must report the certificate"
     );
     assert_eq!(
-        safety.commit_vote(&mine, &quorum_cert(&mine)).unwrap(),
+        safety
+            .commit_vote(&mine, None, &quorum_cert(&mine))
+            .unwrap(),
         vote
     );
+}
+
+#[test]
+fn s4_a_commit_vote_for_a_suffix_block_is_one_for_the_block_that_ends_the_epoch() {
+    let mut end = case(5, 4).header;
+    end.next_validators_hash = Digest::of(b"another set");
+    let mut suffix = end.clone();
+    (suffix.round, suffix.parent, suffix.parent_round) = (Round(6), end.id(), Round(5));
+    let certificate = quorum_cert(&suffix);
+    let vote = safety()
+        .commit_vote(&suffix, Some(&end), &certificate)
+        .unwrap();
+    assert_eq!(
+        (vote.round, vote.height, vote.block_id),
+        (Round(6), end.height, end.id())
+    );
+
+    let changes: [Change; 5] = [
+        |end, _| end.epoch = Epoch(1),
+        |end, _| end.height = end.height.next(),
+        |end, _| end.round = Round(6),
+        |end, other| end.state_root = other,
+        |end, _| end.next_validators_hash = end.validators_hash,
+    ];
+    for change in changes {
+        let mut wrong = end.clone();
+        change(&mut wrong, Digest::of(b"something else"));
+        let expected = SafetyError::NotSuffix {
+            block: suffix.id(),
+            end: wrong.id(),
+        };
+        let got = safety().commit_vote(&suffix, Some(&wrong), &certificate);
+        assert_eq!(got, Err(expected));
+    }
+    let mut safety = safety();
+    safety.timeout(Epoch(0), Round(6)).unwrap();
+    let got = safety.commit_vote(&suffix, Some(&end), &certificate);
+    assert!(
+        matches!(got, Err(SafetyError::RoundGivenUp { .. })),
+        "S4 looks at the round of the suffix block"
+    );
+}
+
+#[test]
+fn s0_a_later_epoch_begins_with_a_record_of_its_own_and_none_comes_back() {
+    let mut safety = safety();
+    case(5, 4).vote(&mut safety).unwrap();
+    let record = safety.record().clone();
+    let signer: Arc<dyn Signer> = Arc::new(committee().keys[2].clone());
+    let role = Some((ValidatorIndex(2), signer));
+    safety
+        .begin_epoch(SafetyRecord::genesis(Epoch(1)), role.clone())
+        .unwrap();
+    assert_eq!(safety.record(), &SafetyRecord::genesis(Epoch(1)));
+    assert_eq!(
+        safety.timeout(Epoch(1), Round(1)).unwrap().voter,
+        ValidatorIndex(2)
+    );
+    for epoch in [0, 1] {
+        let error = SafetyError::Epoch {
+            record: Epoch(1),
+            got: Epoch(epoch),
+        };
+        let again = SafetyRecord {
+            epoch: Epoch(epoch),
+            ..record.clone()
+        };
+        assert_eq!(safety.begin_epoch(again, role.clone()), Err(error));
+    }
 }
 
 #[test]
@@ -360,7 +453,7 @@ fn s4_no_commit_vote_for_a_round_that_was_given_up() {
             round: Round(5),
             highest_timeout_round: Round(given_up),
         });
-        let got = safety.commit_vote(&header, &quorum_cert(&header));
+        let got = safety.commit_vote(&header, None, &quorum_cert(&header));
         if allowed {
             assert!(got.is_ok());
         } else {
@@ -491,7 +584,9 @@ fn a_record_survives_its_encoding() {
     safety.timeout(Epoch(0), Round(6)).unwrap();
     safety.observe_timeout(&timeout_cert(6, [4, 4, 4]));
     let header = case(7, 4).header;
-    safety.commit_vote(&header, &quorum_cert(&header)).unwrap();
+    safety
+        .commit_vote(&header, None, &quorum_cert(&header))
+        .unwrap();
     let payload = vec![];
     let block = Arc::new(Block { header, payload });
     let excuse = Some(timeout_cert(6, [4, 4, 4]));

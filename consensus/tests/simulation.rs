@@ -7,7 +7,7 @@ mod simulator;
 use cairn_consensus::{Epoch, Params, Round, leader};
 use simulator::byzantine::Behaviour;
 use simulator::committee::Committee;
-use simulator::{Faults, Simulation};
+use simulator::{Faults, REAL, Simulation};
 
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
@@ -19,6 +19,15 @@ fn seeds(default: u64) -> Vec<u64> {
         Some(seed) => vec![seed],
         None => (1..=number("CAIRN_SIM_SEEDS").unwrap_or(default)).collect(),
     }
+}
+
+#[test]
+fn a_network_with_real_signatures_finalizes_and_changes_epochs() {
+    REAL.set(true);
+    let mut sim = Simulation::with(1, Committee::changing(5, 1, 7), Params::default());
+    sim.start();
+    sim.assert_progress(20, 60_000);
+    REAL.set(false);
 }
 
 #[test]
@@ -243,7 +252,7 @@ fn an_observer_follows_and_says_nothing() {
     sim.run_for(1_000);
     let behind = sim.highest_final() - sim.hosts[4].final_height();
     assert!(behind <= 3, "the observer is {behind} blocks behind");
-    assert!(!sim.said.keys().any(|(node, _, _)| *node == 4));
+    assert!(!sim.said.keys().any(|(node, ..)| *node == 4));
 }
 
 #[test]
@@ -258,4 +267,102 @@ fn the_same_seed_gives_the_same_run() {
         (sim.final_blocks.clone(), sim.messages, sim.steps)
     };
     assert_eq!(run(), run());
+}
+
+/// Five nodes, another one sitting out in each epoch of seven blocks, keys changing.
+fn changing(seed: u64) -> Simulation {
+    Simulation::with(seed, Committee::changing(5, 1, 7), Params::default())
+}
+
+#[test]
+fn the_validator_set_changes_and_the_chain_goes_on() {
+    for seed in seeds(4) {
+        let mut sim = changing(seed);
+        sim.start();
+        sim.assert_progress(71, 120_000);
+        assert!(sim.lowest_epoch() >= 10, "{}", sim.replay());
+        assert!(sim.evidence.is_empty(), "{}", sim.replay());
+    }
+}
+
+#[test]
+fn epochs_end_without_transactions() {
+    let mut sim = changing(3);
+    sim.transactions_every = None;
+    sim.start();
+    sim.assert_progress(15, 300_000);
+    assert!(sim.lowest_epoch() >= 2);
+}
+
+#[test]
+fn epoch_changes_survive_loss_crashes_and_partitions() {
+    for seed in seeds(20) {
+        let mut sim = changing(seed);
+        sim.network.max_delay = 20 + 100 * (seed % 3);
+        sim.network.loss_per_mille = 50 * (seed % 5);
+        sim.network.duplicate_per_mille = 100;
+        sim.faults = Faults {
+            crash_per_mille: 2 * (seed % 4),
+            max_down: if seed % 2 == 0 { 1 } else { 5 },
+            partition_per_mille: 100 * (seed % 3),
+        };
+        sim.start();
+        sim.run_for(40_000);
+        sim.heal();
+        sim.assert_progress(15, 240_000);
+        assert!(sim.evidence.is_empty(), "{}", sim.replay());
+    }
+}
+
+#[test]
+fn a_node_that_was_away_for_several_epochs_jumps() {
+    for seed in seeds(3) {
+        let mut sim = changing(seed);
+        sim.network.groups[4] = 1;
+        sim.start();
+        sim.run_for(90_000);
+        let epoch = sim.hosts[0].replica.as_ref().unwrap().epoch();
+        assert!(epoch > Epoch(3), "{}", sim.replay());
+        sim.heal();
+        sim.assert_progress(15, 120_000);
+        let back = sim.hosts[4].replica.as_ref().unwrap().epoch();
+        assert!(back >= epoch, "{}", sim.replay());
+    }
+}
+
+#[test]
+fn a_full_power_loss_around_an_epochs_end_loses_nothing() {
+    for seed in seeds(12) {
+        let mut sim = Simulation::with(seed, Committee::changing(4, 1, 2), Params::default());
+        sim.start();
+        for _ in 0..8 {
+            let pause = sim.random.between(50, 900);
+            sim.run_for(pause);
+            for node in 0..4 {
+                sim.crash(node, 100);
+            }
+        }
+        sim.assert_progress(10, 120_000);
+    }
+}
+
+#[test]
+fn stopped_leaders_are_passed_over() {
+    let blocks = |stopped: usize| {
+        let mut sim = Simulation::new(9, 32);
+        for node in 0..stopped {
+            sim.behaviour[node * 3] = Behaviour::Silent;
+        }
+        sim.network.min_delay = 20;
+        sim.network.max_delay = 40;
+        sim.transactions_every = Some(20);
+        sim.start();
+        sim.run_for(20_000);
+        let learned = sim.highest_final();
+        sim.run_for(180_000);
+        sim.highest_final() - learned
+    };
+    let (all, without_ten) = (blocks(0), blocks(10));
+    println!("final blocks in 180 s: {all} with all 32, {without_ten} with ten stopped");
+    assert!(without_ten * 100 >= all * 80, "{without_ten} of {all}");
 }

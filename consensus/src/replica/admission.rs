@@ -2,13 +2,17 @@
 
 use super::Replica;
 use crate::tally::Seen;
-use crate::{Certificate, Epoch, Message, Proposal, Round, ValidatorIndex};
+use crate::{Certificate, Epoch, Message, Proposal, Round, ValidatorIndex, ValidatorSet};
 
 /// What to do with a message that has just been decoded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// Check its signatures and hand it over.
-    Verify,
+    /// Check its signatures against this set, that of the message's epoch, and hand it over as
+    /// [`Input::Message`](crate::Input::Message).
+    Verify(ValidatorSet),
+    /// It is of this other epoch, and says that its sender is behind or ahead. There is nothing to check: hand it over as
+    /// [`Input::OtherEpoch`](crate::Input::OtherEpoch).
+    OtherEpoch(Epoch),
     /// Nothing in it is new.
     Drop(DropReason),
 }
@@ -16,7 +20,7 @@ pub enum Admission {
 /// Why a message is not worth checking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DropReason {
-    /// Of another epoch.
+    /// Of an epoch that is over.
     WrongEpoch,
     /// Of a round or height that is final already.
     Old,
@@ -50,6 +54,18 @@ impl Replica {
     /// seen before, quorum not yet reached. Hashes a header at most.
     #[must_use]
     pub fn admit(&self, message: &Message) -> Admission {
+        if let Some(epoch) = message.epoch()
+            && epoch != self.epoch
+            && !matches!(message, Message::Status(_))
+        {
+            // Only timeouts say that somebody stays behind; votes may just have been slow.
+            let telling = epoch > self.epoch || matches!(message, Message::Timeout { .. });
+            return if telling {
+                Admission::OtherEpoch(epoch)
+            } else {
+                Admission::Drop(DropReason::WrongEpoch)
+            };
+        }
         let checked = match message {
             Message::Proposal(proposal) => self.admit_proposal(proposal),
             Message::Vote(vote) => self
@@ -94,7 +110,7 @@ impl Replica {
             Message::QuorumCertRequest { .. } | Message::Status(_) => Ok(()),
         };
         match checked {
-            Ok(()) => Admission::Verify,
+            Ok(()) => Admission::Verify(self.validators.clone()),
             Err(reason) => Admission::Drop(reason),
         }
     }
@@ -138,7 +154,9 @@ impl Replica {
         if header.round <= self.final_round() {
             return Err(DropReason::Old);
         }
-        match self.proposals.get(&header.round) {
+        let proposer = self.validators.index_of(&header.proposer);
+        let proposer = proposer.ok_or(DropReason::UnknownVoter)?;
+        match self.proposals.get(&(header.round, proposer)) {
             Some(slot) if slot.id == header.id() => Err(DropReason::Duplicate),
             Some(slot) if slot.accused => Err(DropReason::Duplicate),
             _ => Ok(()),

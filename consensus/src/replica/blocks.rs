@@ -4,20 +4,28 @@ use super::{Replica, Wanted};
 use crate::tree::Progress;
 use crate::{
     Block, BlockId, BlockRejection, Effect, Header, Message, Place, Refusal, Round, Timer,
-    ValidatorIndex, payload_root,
+    ValidatorId, payload_root,
 };
+use cairn_crypto::Digest;
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// The longest branch of certified blocks above the final one that is fetched block by block. A longer one comes by
+/// block sync once some of it is final.
+const MOST_NEEDED: usize = 1024;
 
 impl Replica {
     /// What S3 says of a header by its place; none unless its parent is in the tree.
     pub(super) fn place_of(&self, header: &Header) -> Option<Place> {
         let parent = self.tree.parent(&header.parent)?;
-        let proposer = self.validators.get(self.leader(header.round))?.id;
+        let leader = self.leader_on(&header.parent, header.round)?;
+        let proposer = self.validators.get(leader)?.id;
         let in_epoch = parent.header.epoch == self.epoch;
+        let suffix = self.tree.end_below(&header.parent).is_some();
         Some(Place {
             chain_id: self.config.chain_id,
             epoch: self.epoch,
-            height: parent.header.height.next(),
+            height: self.child_height(&header.parent)?,
             parent_round: if in_epoch {
                 parent.header.round
             } else {
@@ -25,13 +33,24 @@ impl Replica {
             },
             parent_timestamp_ms: parent.header.timestamp_ms,
             proposer,
-            history_root: parent.history.root(),
+            history_root: self.history_root_on(&header.parent)?,
             validators_hash: self.validators.hash(),
+            payload_root: suffix.then(|| payload_root(&[])),
+        })
+    }
+
+    /// Root over the ids of all blocks below one that stands on this parent, suffix blocks not counted. They repeat what
+    /// the last block of the epoch says.
+    pub(super) fn history_root_on(&self, parent: &BlockId) -> Option<Digest> {
+        let view = self.tree.parent(parent)?;
+        Some(match self.tree.end_below(parent) {
+            Some(_) => view.header.history_root,
+            None => view.history.root(),
         })
     }
 
     /// Takes a block in, and then those that waited for it. `from` should have its parent.
-    pub(super) fn add_block(&mut self, id: BlockId, block: Arc<Block>, from: Vec<ValidatorIndex>) {
+    pub(super) fn add_block(&mut self, id: BlockId, block: Arc<Block>, from: Vec<ValidatorId>) {
         let mut open = vec![(id, block)];
         while let Some((id, block)) = open.pop() {
             if self.add_one(id, block, &from) {
@@ -51,10 +70,13 @@ impl Replica {
     }
 
     /// True if the block is in the tree now and was not before.
-    fn add_one(&mut self, id: BlockId, block: Arc<Block>, from: &[ValidatorIndex]) -> bool {
+    fn add_one(&mut self, id: BlockId, block: Arc<Block>, from: &[ValidatorId]) -> bool {
         self.wanted.remove(&id);
         let header = &block.header;
-        if self.tree.contains(&id) || header.height <= self.final_height() {
+        if header.epoch != self.epoch
+            || header.height <= self.final_height()
+            || self.tree.contains(&id)
+        {
             return false;
         }
         let Some(place) = self.place_of(header) else {
@@ -74,10 +96,11 @@ impl Replica {
         true
     }
 
-    fn add_orphan(&mut self, id: BlockId, block: Arc<Block>, from: &[ValidatorIndex]) {
+    fn add_orphan(&mut self, id: BlockId, block: Arc<Block>, from: &[ValidatorId]) {
         let (height, final_height) = (block.header.height, self.final_height());
         let (parent, parent_round) = (block.header.parent, block.header.parent_round);
-        if height == final_height.next() {
+        // A suffix block has the height of its parent, so that only its parent can tell.
+        if height == final_height.next() && !block.header.ends_epoch() {
             // Beside the final block, not on it.
             if self
                 .quorum_certs
@@ -95,26 +118,64 @@ impl Replica {
             }
             return;
         }
-        if self.orphans.len() >= self.most_missing() {
-            let surplus = self
-                .orphans
-                .keys()
-                .find(|orphan| !self.is_certified(orphan));
-            if let Some(surplus) = surplus.or(self.orphans.keys().next()).copied() {
-                self.orphans.remove(&surplus);
-                self.forget_unneeded();
-            }
-        }
         self.orphans.insert(id, block);
-        if self.orphans.contains_key(&parent) {
+        let needed = self.needed();
+        self.trim_orphans(&needed);
+        if !self.orphans.contains_key(&id) || self.orphans.contains_key(&parent) {
             return;
         }
-        if height.0 - final_height.0 > self.config.params.fetch_window {
-            if let Some(peer) = from.first() {
-                self.peer_is_ahead(*peer);
-            }
-        } else {
+        let far = height.0 - final_height.0 > self.config.params.fetch_window;
+        if far && let Some(peer) = from.first() {
+            self.peer_is_ahead(*peer);
+        }
+        // What is final comes by block sync. What is only certified, however long the branch, comes block by block.
+        if !far || needed.contains(&parent) && self.far_certificate().is_none() {
             self.want(parent, parent_round, from.to_vec());
+        }
+    }
+
+    /// The blocks that a quorum stands on, as far as is known here: those with a certificate, and the parents of those
+    /// whose own parents are missing.
+    fn needed(&self) -> BTreeSet<BlockId> {
+        let pending = self.pending_finality.values();
+        let final_ones = pending.map(|certificate| certificate.block_id);
+        let mut needed: BTreeSet<BlockId> = self
+            .quorum_certs
+            .keys()
+            .copied()
+            .chain(final_ones)
+            .collect();
+        let mut open: Vec<BlockId> = needed.iter().copied().collect();
+        while let Some(id) = open.pop() {
+            if let Some(orphan) = self.orphans.get(&id)
+                && needed.insert(orphan.header.parent)
+            {
+                open.push(orphan.header.parent);
+            }
+        }
+        needed
+    }
+
+    /// Drops orphans that are too many: first of those that nobody is known to need.
+    fn trim_orphans(&mut self, needed: &BTreeSet<BlockId>) {
+        let spare: Vec<BlockId> = self
+            .orphans
+            .keys()
+            .filter(|orphan| !needed.contains(orphan))
+            .copied()
+            .collect();
+        let needed = self.orphans.len() - spare.len();
+        let surplus = if spare.len() > self.most_missing() {
+            spare.first().copied()
+        } else if needed > MOST_NEEDED {
+            let lowest = self.orphans.iter().min_by_key(|(_, it)| it.header.height);
+            lowest.map(|(id, _)| *id)
+        } else {
+            None
+        };
+        if let Some(surplus) = surplus {
+            self.orphans.remove(&surplus);
+            self.forget_unneeded();
         }
     }
 
@@ -138,12 +199,13 @@ impl Replica {
     /// A block is needed. It may be on its way: it is asked for after a short wait, and again until it
     /// is here or of no use. When too many are, a certified one takes the place of one that is not; an
     /// older one will be found missing again when its child comes.
-    pub(super) fn want(&mut self, id: BlockId, round: Round, from: Vec<ValidatorIndex>) {
+    pub(super) fn want(&mut self, id: BlockId, round: Round, from: Vec<ValidatorId>) {
         if self.wanted.contains_key(&id) {
             return;
         }
         if self.wanted.len() >= self.most_missing() {
-            let rank = |id: &BlockId, round: Round| (self.is_certified(id), round);
+            let needed = self.needed();
+            let rank = |id: &BlockId, round: Round| (needed.contains(id), round);
             let ranked = self.wanted.iter().map(|(id, it)| (rank(id, it.round), *id));
             match ranked.min() {
                 Some((least, surplus)) if least < rank(&id, round) => {
@@ -182,12 +244,13 @@ impl Replica {
         wanted.attempt = wanted.attempt.saturating_add(1);
         let mut from = wanted.from.clone();
         let round = wanted.round;
-        for voter in self.tally.voters_for(round, id) {
+        let voters = self.tally.voters_for(round, id);
+        for voter in self.ids_of(voters.into_iter()) {
             if !from.contains(&voter) {
                 from.push(voter);
             }
         }
-        from.retain(|peer| Some(*peer) != self.me);
+        from.retain(|peer| !self.is_me(peer));
         self.emit(Effect::FetchBlock { id, from });
         self.emit(Effect::SetTimer {
             timer: Timer::Missing { id },
@@ -219,8 +282,8 @@ impl Replica {
     /// Nothing to do at once: the timer that asked for it runs on, and others may get the block
     /// meanwhile.
     pub(super) fn on_block_unavailable(&mut self, id: BlockId) {
+        let everybody = self.validators.iter().map(|(_, validator)| validator.id);
         if let Some(wanted) = self.wanted.get_mut(&id) {
-            let everybody = self.validators.iter().map(|(index, _)| index);
             wanted.from = everybody.collect();
         }
     }

@@ -4,7 +4,8 @@
 //! replica times out alone, a few of the others answer, and others the next time.
 
 use super::Replica;
-use crate::{Certificate, Effect, FinalityCert, Height, Message, Round, Status, ValidatorIndex};
+use crate::{Certificate, Effect, FinalityCert, Height, Message, Round, Status, ValidatorId};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// How many replicas answer a broadcast timeout of somebody who is behind.
@@ -23,52 +24,61 @@ impl Replica {
     }
 
     /// Asks somebody who seems to be ahead for the certificates that put it there.
-    pub(super) fn ask(&mut self, peer: ValidatorIndex) {
+    pub(super) fn ask(&mut self, peer: ValidatorId) {
         let (now, interval) = (self.now, self.config.params.answer_interval_ms());
-        let recent = self
-            .asked
-            .get(&peer)
-            .is_some_and(|last| now.saturating_sub(*last) < interval);
-        if recent || Some(peer) == self.me {
+        if self.is_me(&peer) || !self.asked.is_due(&peer, now, interval) {
             return;
         }
-        self.asked.insert(peer, now);
+        self.asked.note(peer, now, interval);
         self.emit(Effect::Send {
             to: peer,
             message: Message::Status(self.status()),
         });
     }
 
-    pub(super) fn on_status(&mut self, status: Status, from: ValidatorIndex) {
-        if status.epoch == self.epoch {
-            self.answer(status, from);
+    pub(super) fn on_status(&mut self, status: Status, from: ValidatorId) {
+        match status.epoch.cmp(&self.epoch) {
+            Ordering::Equal => self.answer(status, from),
+            Ordering::Less => self.answer_epoch(status.epoch, from),
+            Ordering::Greater => self.ask(from),
         }
     }
 
     /// A broadcast timeout says where its sender is. Stragglers of a round that has just ended know it
     /// themselves in a moment.
-    pub(super) fn answer_timeout(&mut self, status: Status, from: ValidatorIndex) {
+    pub(super) fn answer_timeout(&mut self, status: Status, from: ValidatorId) {
         let interval = self.config.params.answer_interval_ms().max(1);
         let just_ended = status.round.next() == self.round
             && self.now.saturating_sub(self.round_started) < interval;
-        let Some(me) = self.me else {
-            return;
-        };
-        let n = self.validators.len() as u64;
-        let turn = self.now / interval;
-        let position = (u64::from(me.0) + u64::from(from.0) + turn) % n;
-        if !just_ended && position < ANSWERS {
+        if self.me.is_some() && !just_ended && self.is_among_answers(&from) {
             self.answer(status, from);
         }
     }
 
-    fn answer(&mut self, status: Status, to: ValidatorIndex) {
-        let (now, interval) = (self.now, self.config.params.answer_interval_ms());
-        if self
-            .answered
-            .get(&to)
-            .is_some_and(|last| now.saturating_sub(*last) < interval)
-        {
+    /// Whether this replica is one of the few that answer what this peer broadcasts now.
+    pub(super) fn is_among_answers(&self, from: &ValidatorId) -> bool {
+        let interval = self.config.params.answer_interval_ms().max(1);
+        let place = |id: &ValidatorId| match self.validators.index_of(id) {
+            Some(index) => u64::from(index.0),
+            None => u64::from(id.as_bytes()[0]),
+        };
+        let mine = self.config.id.as_ref().map_or(0, place);
+        let turn = self.now / interval;
+        (mine + place(from) + turn) % (self.validators.len() as u64) < ANSWERS
+    }
+
+    pub(super) fn may_answer(&self, peer: &ValidatorId) -> bool {
+        let interval = self.config.params.answer_interval_ms();
+        self.answered.is_due(peer, self.now, interval)
+    }
+
+    pub(super) fn note_answer(&mut self, peer: ValidatorId) {
+        let interval = self.config.params.answer_interval_ms();
+        self.answered.note(peer, self.now, interval);
+    }
+
+    fn answer(&mut self, status: Status, to: ValidatorId) {
+        if !self.may_answer(&to) {
             return;
         }
         let record = self.safety.record();
@@ -93,7 +103,7 @@ impl Replica {
         if certificates.is_empty() {
             return;
         }
-        self.answered.insert(to, now);
+        self.note_answer(to);
         for certificate in certificates {
             self.emit(Effect::Send {
                 to,
@@ -104,37 +114,40 @@ impl Replica {
 
     /// A peer seems to have final blocks above ours. The height that it names is nobody's word, and good for a
     /// question; block sync takes a certificate. If one is here already, the blocks have not come yet.
-    pub(super) fn peer_is_ahead(&mut self, from: ValidatorIndex) {
-        let window = self.config.params.fetch_window;
-        let reach = self.final_height().0.saturating_add(window);
-        let far = self.pending_finality.values().next_back();
-        match far.filter(|certificate| certificate.height.0 > reach) {
+    pub(super) fn peer_is_ahead(&mut self, from: ValidatorId) {
+        match self.far_certificate() {
             Some(certificate) => {
-                let certificate = Arc::clone(certificate);
                 self.report_behind(certificate.height, self.signer_to_ask(&certificate));
             }
             None => self.ask(from),
         }
     }
 
+    /// The certificate of a final block that block sync has to bring, if one is known.
+    pub(super) fn far_certificate(&self) -> Option<Arc<FinalityCert>> {
+        let window = self.config.params.fetch_window;
+        let reach = self.final_height().0.saturating_add(window);
+        let highest = self.pending_finality.values().next_back();
+        highest
+            .filter(|certificate| certificate.height.0 > reach)
+            .cloned()
+    }
+
     /// One of those who signed a certificate, another one each interval.
-    pub(super) fn signer_to_ask(&self, certificate: &FinalityCert) -> ValidatorIndex {
-        let signers: Vec<ValidatorIndex> = certificate
-            .signers
-            .iter()
-            .filter(|signer| Some(*signer) != self.me)
-            .collect();
+    pub(super) fn signer_to_ask(&self, certificate: &FinalityCert) -> ValidatorId {
+        let mut signers = self.ids_of(certificate.signers.iter());
+        signers.retain(|signer| !self.is_me(signer));
         let turn = self.now / self.config.params.base_timeout_ms.max(1);
         let position = turn.checked_rem(signers.len() as u64).unwrap_or_default();
         usize::try_from(position)
             .ok()
             .and_then(|position| signers.get(position).copied())
-            .unwrap_or(ValidatorIndex(0))
+            .unwrap_or_default()
     }
 
     /// Asks the host for block sync up to a certified height: at once for a new one, once an interval for
     /// the same.
-    pub(super) fn report_behind(&mut self, height: Height, from: ValidatorIndex) {
+    pub(super) fn report_behind(&mut self, height: Height, from: ValidatorId) {
         let interval = self.config.params.base_timeout_ms;
         if let Some((reported, at)) = self.reported_behind
             && self.now.saturating_sub(at) < interval
@@ -147,9 +160,9 @@ impl Replica {
     }
 
     /// What the peer may have missed while it was away.
-    pub(super) fn on_peer_connected(&mut self, peer: ValidatorIndex) {
-        self.asked.remove(&peer);
-        self.answered.remove(&peer);
+    pub(super) fn on_peer_connected(&mut self, peer: ValidatorId) {
+        self.asked.forget(&peer);
+        self.answered.forget(&peer);
         self.ask(peer);
         for message in self.last_words() {
             self.emit(Effect::Send { to: peer, message });

@@ -5,7 +5,7 @@ use crate::mutation::mutated;
 use crate::tree::Progress;
 use crate::{
     BlockId, BlockRejection, Certificate, Effect, Message, QuorumCert, Round, TimeoutCert, Timer,
-    ValidatorIndex,
+    ValidatorId,
 };
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 const CERTIFICATE_ATTEMPTS: u8 = 6;
 
 impl Replica {
-    pub(super) fn on_certificate(&mut self, certificate: Certificate, from: ValidatorIndex) {
+    pub(super) fn on_certificate(&mut self, certificate: Certificate, from: ValidatorId) {
         match certificate {
             Certificate::Quorum(certificate) => self.note_quorum(certificate),
             Certificate::Finality(certificate) => self.note_finality(certificate, from),
@@ -37,7 +37,7 @@ impl Replica {
         if self.tree.contains(&id) {
             self.review_rejections(id);
         } else {
-            let from = certificate.signers.iter().collect();
+            let from = self.ids_of(certificate.signers.iter());
             self.want(id, round, from);
         }
         self.try_commit_vote(id);
@@ -60,11 +60,7 @@ impl Replica {
     }
 
     /// A round is over without a certified block, as far as its quorum knows.
-    pub(super) fn note_timeout_cert(
-        &mut self,
-        certificate: Arc<TimeoutCert>,
-        from: ValidatorIndex,
-    ) {
+    pub(super) fn note_timeout_cert(&mut self, certificate: Arc<TimeoutCert>, from: ValidatorId) {
         let round = certificate.round;
         if certificate.epoch != self.epoch || round < self.round {
             return;
@@ -95,17 +91,23 @@ impl Replica {
 
     /// A proposal has waited for the certificate of its parent: its proposer has it.
     pub(super) fn on_certificate_wait(&mut self, round: Round, attempt: u8) {
-        let Some(slot) = self.proposals.get(&round) else {
-            return;
-        };
-        let parent = slot.proposal.block.header.parent;
-        if round < self.round || self.certificate_of(&parent).is_some() {
+        if round < self.round {
             return;
         }
-        self.emit(Effect::Send {
-            to: self.leader(round),
-            message: Message::QuorumCertRequest { block_id: parent },
-        });
+        let headers = self
+            .proposals_of(round)
+            .map(|(_, slot)| &slot.proposal.block.header);
+        let uncertified: Vec<(ValidatorId, BlockId)> = headers
+            .filter(|header| self.certificate_of(&header.parent).is_none())
+            .map(|header| (header.proposer, header.parent))
+            .collect();
+        if uncertified.is_empty() {
+            return;
+        }
+        for (to, block_id) in uncertified {
+            let message = Message::QuorumCertRequest { block_id };
+            self.emit(Effect::Send { to, message });
+        }
         if attempt + 1 < CERTIFICATE_ATTEMPTS {
             self.await_certificate(round, attempt + 1);
         }
@@ -125,14 +127,10 @@ impl Replica {
 
     /// Somebody has not seen enough votes. An unknown block may be final here long since: then the final
     /// certificate says more than was asked for.
-    pub(super) fn on_certificate_request(&mut self, id: BlockId, from: ValidatorIndex) {
+    pub(super) fn on_certificate_request(&mut self, id: BlockId, from: ValidatorId) {
         let interval = self.config.params.certificate_wait_ms;
         let now = self.now;
-        if self
-            .served
-            .get(&from)
-            .is_some_and(|last| now.saturating_sub(*last) < interval)
-        {
+        if !self.served.is_due(&from, now, interval) {
             return;
         }
         let certificate = match self.quorum_certs.get(&id) {
@@ -142,7 +140,7 @@ impl Replica {
                 None => return,
             },
         };
-        self.served.insert(from, now);
+        self.served.note(from, now, interval);
         self.emit(Effect::Send {
             to: from,
             message: Message::Certificate(certificate),

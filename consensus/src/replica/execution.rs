@@ -14,9 +14,25 @@ impl Replica {
         };
         if entry.progress == Progress::Waiting && self.tree.is_executed(&entry.block.header.parent)
         {
+            if entry.end.is_some() {
+                return self.repeat_execution(id);
+            }
             let block = Arc::clone(&entry.block);
             self.tree.set_progress(&id, Progress::Executing);
             self.emit(Effect::Execute { block });
+        }
+    }
+
+    /// A suffix block does nothing: the result is its parent's.
+    fn repeat_execution(&mut self, id: BlockId) {
+        let Some(entry) = self.tree.get(&id) else {
+            return;
+        };
+        let parent = self.tree.get(&entry.block.header.parent);
+        if let Some(Progress::Executed(execution)) = parent.map(|parent| &parent.progress) {
+            let result = Ok(execution.clone());
+            self.tree.set_progress(&id, Progress::Executing);
+            self.on_executed(id, result);
         }
     }
 
@@ -49,10 +65,10 @@ impl Replica {
     /// it may still be voted for.
     fn payload_matters(&self, id: &BlockId) -> bool {
         let record = self.safety.record();
-        let slot = self.proposals.get(&self.round);
+        let mut slots = self.proposals_of(self.round);
         let votable = self.me.is_some()
             && record.last_voted_round < self.round
-            && slot.is_some_and(|slot| slot.id == *id);
+            && slots.any(|(_, slot)| slot.id == *id);
         votable || self.is_built_on(id)
     }
 
@@ -87,8 +103,12 @@ impl Replica {
 
     /// A round begins whose proposal was executed before, too early.
     pub(super) fn retry_payload_of_round(&mut self) {
-        if let Some(slot) = self.proposals.get(&self.round) {
-            self.retry_payload(slot.id);
+        let proposed: Vec<BlockId> = self
+            .proposals_of(self.round)
+            .map(|(_, slot)| slot.id)
+            .collect();
+        for id in proposed {
+            self.retry_payload(id);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Replica;
 use crate::mutation::mutated;
-use crate::{Block, BlockId, Effect, FinalityCert, Header, ValidatorIndex};
+use crate::{Block, BlockId, Effect, FinalityCert, Header, ValidatorId, ValidatorSet};
 use cairn_crypto::merkle;
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ const PENDING_FINALITY: usize = 8;
 impl Replica {
     /// A block is final as soon as everything below it is here and executed. Until then its certificate
     /// waits, and hides no lower one: that may be of use sooner.
-    pub(super) fn note_finality(&mut self, certificate: Arc<FinalityCert>, from: ValidatorIndex) {
+    pub(super) fn note_finality(&mut self, certificate: Arc<FinalityCert>, from: ValidatorId) {
         let (id, round, height) = (certificate.block_id, certificate.round, certificate.height);
         if certificate.epoch != self.epoch
             || height <= self.final_height()
@@ -20,7 +20,7 @@ impl Replica {
         {
             return;
         }
-        let signers = certificate.signers.iter().collect();
+        let signers = self.ids_of(certificate.signers.iter());
         self.pending_finality.insert(height, certificate);
         if self.pending_finality.len() > PENDING_FINALITY {
             // The highest says how far the others are, the lowest are the first to be of use.
@@ -68,9 +68,14 @@ impl Replica {
             .skip(above)
             .filter_map(|id| self.tree.get(id).map(|entry| Arc::clone(&entry.block)))
             .collect();
+        if let Some(validators) = self.validators_after(&certificate.block_id) {
+            self.end_epoch(blocks, certificate, validators);
+            return true;
+        }
         self.emit(Effect::Finalize {
             blocks,
             cert: Arc::clone(&certificate),
+            epoch_end: None,
         });
         let lost = self.tree.advance(&certificate.block_id);
         self.final_cert = Some(certificate);
@@ -83,20 +88,30 @@ impl Replica {
         &mut self,
         header: Header,
         certificate: Arc<FinalityCert>,
+        validators: ValidatorSet,
+        recent: &[Header],
         history: merkle::Frontier,
     ) {
-        let id = header.id();
-        if header.epoch != self.epoch
+        let (id, epoch) = (header.id(), header.next_epoch());
+        if epoch < self.epoch
             || header.height <= self.final_height()
             || certificate.block_id != id
+            || validators.hash() != header.next_validators_hash
         {
             return;
+        }
+        if epoch > self.epoch {
+            self.seal();
+            let lost = self.tree.ids();
+            self.begin_epoch(header, history, Some(certificate), validators, recent);
+            self.discard(lost);
+            return self.after_final(Vec::new());
         }
         let round = certificate.round;
         let lost = if self.tree.contains(&id) {
             self.tree.advance(&id)
         } else {
-            self.tree.replace(header, history)
+            self.tree.replace(header, history, (validators, recent))
         };
         self.final_cert = Some(certificate);
         self.enter_round(round.next(), false);
@@ -107,7 +122,7 @@ impl Replica {
             self.start_execution(child);
         }
         for (orphan, block) in std::mem::take(&mut self.orphans) {
-            let proposer = self.leader(block.header.round);
+            let proposer = block.header.proposer;
             self.add_block(orphan, block, vec![proposer]);
         }
         self.forget_unneeded();
@@ -124,12 +139,12 @@ impl Replica {
     }
 
     /// Everything that the new final block has made old.
-    fn after_final(&mut self, lost: Vec<BlockId>) {
+    pub(super) fn after_final(&mut self, lost: Vec<BlockId>) {
         let (height, round, id) = (self.final_height(), self.final_round(), self.tree.root().id);
         self.discard(lost);
         self.pending_finality.retain(|held, _| *held > height);
         self.tally.retain(|counted| counted > round);
-        self.proposals.retain(|proposed, _| *proposed > round);
+        self.proposals.retain(|(proposed, _), _| *proposed > round);
         self.quorum_certs
             .retain(|block, held| held.round > round || *block == id);
         self.orphans

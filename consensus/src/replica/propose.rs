@@ -1,6 +1,6 @@
 //! The leader's turn.
 
-use super::{Building, Replica, Slot};
+use super::{Building, Replica};
 use crate::tree::Progress;
 use crate::{
     Block, BlockId, BuiltBlock, Effect, Header, Message, Refusal, Round, TimeoutCert, Timer,
@@ -28,15 +28,31 @@ impl Replica {
         }
     }
 
-    fn is_my_turn(&self) -> bool {
-        let proposed = self.safety.record().last_proposal.as_ref();
-        self.me == Some(self.leader(self.round))
-            && proposed.is_none_or(|proposal| proposal.block.header.round < self.round)
+    /// Whether this replica leads the round if it builds on `parent`, and has not proposed yet.
+    fn is_my_turn(&mut self, parent: BlockId) -> bool {
+        let round = self.round;
+        if self.me.is_none() || self.safety.record().last_proposed_round() >= Some(round) {
+            return false;
+        }
+        let known = self
+            .turn
+            .filter(|(at, on, _)| (*at, *on) == (round, parent));
+        let leader = match known {
+            Some((_, _, leader)) => leader,
+            None => {
+                let Some(leader) = self.leader_on(&parent, round) else {
+                    return false;
+                };
+                self.turn = Some((round, parent, leader));
+                leader
+            }
+        };
+        self.me == Some(leader)
     }
 
     /// The highest certified block, and its round. Safety sees to it that it descends from the last final
     /// one when its round is higher.
-    fn highest_certified(&self) -> (BlockId, Round) {
+    pub(super) fn highest_certified(&self) -> (BlockId, Round) {
         let final_round = self.final_round();
         match &self.safety.record().high_qc {
             Some(certificate) if certificate.round > final_round => {
@@ -64,16 +80,19 @@ impl Replica {
             .ok_or(())
     }
 
-    /// Asks the host for a block if it is this replica's turn and there is a reason for one.
-    pub(super) fn try_propose(&mut self) {
-        if !self.is_my_turn() || matches!(self.building, Building::Asked { .. }) {
-            return;
-        }
+    /// Asks the host for a block if it is this replica's turn and there is a reason for one. True if it proposed at once,
+    /// which it does at the end of an epoch.
+    pub(super) fn try_propose(&mut self) -> bool {
         let (parent, parent_round) = self.highest_certified();
-        if self.excuse(parent_round).is_err() || !self.tree.is_executed(&parent) {
-            return;
+        if matches!(self.building, Building::Asked { .. })
+            || !self.is_my_turn(parent)
+            || self.excuse(parent_round).is_err()
+            || !self.tree.is_executed(&parent)
+        {
+            return false;
         }
         let parent_is_final = parent == self.tree.root().id;
+        let at_end = self.tree.end_below(&parent).is_some();
         let allow_empty = if parent_is_final {
             self.heartbeat_due
         } else {
@@ -81,18 +100,21 @@ impl Replica {
         };
         let worth_asking = match self.building {
             Building::Nothing { allow_empty: asked } => allow_empty && !asked,
-            _ => self.work || allow_empty,
+            _ => allow_empty || self.work && !at_end,
         };
         if !worth_asking {
             if !parent_is_final {
                 self.set_empty_block_timer();
             }
-            return;
+            return false;
         }
         let Some(view) = self.tree.parent(&parent) else {
-            return;
+            return false;
         };
-        let timestamp_ms = self.now.max(view.header.timestamp_ms.saturating_add(1));
+        self.build_timestamp = self.now.max(view.header.timestamp_ms.saturating_add(1));
+        if at_end {
+            return self.propose_suffix(parent);
+        }
         self.building = Building::Asked {
             allow_empty,
             more_work: false,
@@ -100,10 +122,25 @@ impl Replica {
         self.emit(Effect::Build {
             round: self.round,
             parent,
-            timestamp_ms,
+            timestamp_ms: self.build_timestamp,
             allow_empty,
         });
-        self.build_timestamp = timestamp_ms;
+        false
+    }
+
+    /// The epoch is to end and its last block is certified, not final: only empty blocks may follow, with that one's
+    /// results.
+    fn propose_suffix(&mut self, parent: BlockId) -> bool {
+        self.building = Building::Nothing { allow_empty: true };
+        let Some(Progress::Executed(execution)) = self.tree.get(&parent).map(|it| &it.progress)
+        else {
+            return false;
+        };
+        let built = BuiltBlock {
+            payload: Vec::new(),
+            execution: execution.clone(),
+        };
+        self.propose(parent, built).is_some()
     }
 
     fn set_empty_block_timer(&mut self) {
@@ -142,31 +179,30 @@ impl Replica {
             }
             return;
         };
-        let Some((block, timeout_cert)) = self.assemble(parent, built.payload, &built.execution)
-        else {
-            return;
-        };
+        if let Some(block) = self.propose(parent, built) {
+            self.emit(Effect::Adopt { block });
+        }
+    }
+
+    /// Signs a block on `parent` as this round's proposal.
+    fn propose(&mut self, parent: BlockId, built: BuiltBlock) -> Option<Arc<Block>> {
+        let (block, timeout_cert) = self.assemble(parent, built.payload, &built.execution)?;
         let id = block.id();
         let proposal = match self.safety.propose(Arc::clone(&block), timeout_cert) {
             Ok(proposal) => proposal,
-            Err(error) => return self.refuse(&block, id, Refusal::Safety(error)),
+            Err(error) => {
+                self.refuse(&block, id, Refusal::Safety(error));
+                return None;
+            }
         };
         self.tree
             .insert(id, Arc::clone(&block), Progress::Executed(built.execution));
-        self.emit(Effect::Adopt {
-            block: Arc::clone(&block),
-        });
         self.persist_with(id, &block);
         self.emit(Effect::Broadcast(Message::Proposal(proposal.clone())));
-        self.proposals.insert(
-            round,
-            Slot {
-                id,
-                proposal,
-                accused: false,
-                declined: false,
-            },
-        );
+        if let Some(me) = self.me {
+            self.keep_proposal(me, id, proposal);
+        }
+        Some(block)
     }
 
     /// The block of this round on `parent`; none if the parent is no longer one to build on.
@@ -178,13 +214,12 @@ impl Replica {
     ) -> Option<(Arc<Block>, Option<Arc<TimeoutCert>>)> {
         let parent_round = self.certificate_of(&parent)?.round();
         let timeout_cert = self.excuse(parent_round).ok()?;
-        let view = self.tree.parent(&parent)?;
         let me = self.validators.get(self.me?)?;
         let header = Header {
             chain_id: self.config.chain_id,
             epoch: self.epoch,
             round: self.round,
-            height: view.header.height.next(),
+            height: self.child_height(&parent)?,
             parent,
             parent_round,
             timestamp_ms: self.build_timestamp,
@@ -192,9 +227,9 @@ impl Replica {
             payload_root: payload_root(&payload),
             state_root: execution.state_root,
             receipts_root: execution.receipts_root,
-            history_root: view.history.root(),
+            history_root: self.history_root_on(&parent)?,
             validators_hash: execution.validators_hash,
-            next_validators_hash: execution.next_validators_hash,
+            next_validators_hash: execution.next_validators_hash(),
         };
         Some((Arc::new(Block { header, payload }), timeout_cert))
     }

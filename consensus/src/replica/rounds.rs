@@ -22,7 +22,11 @@ impl Replica {
         self.held_timeout_certs.retain(|held, _| *held >= round);
         let start = self.config.params.window_start(round);
         self.tally.retain(|counted| counted >= start);
-        self.proposals.retain(|proposed, _| *proposed >= start);
+        self.proposals.retain(|(proposed, _), _| *proposed >= start);
+        let (root, high_qc) = (self.tree.root().id, self.high_qc_round());
+        self.quorum_certs
+            .retain(|id, held| held.round >= start || held.round == high_qc || *id == root);
+        self.forget_unneeded();
         let (certified, pending) = (&self.quorum_certs, &self.pending_finality);
         let keep = |id: &_| {
             certified.contains_key(id) || pending.values().any(|held| held.block_id == *id)
@@ -37,7 +41,7 @@ impl Replica {
         self.work
             || self.heartbeat_due
             || self.certified_round() > self.final_round()
-            || self.proposals.contains_key(&self.round)
+            || self.proposals_of(self.round).next().is_some()
             || self.safety.record().highest_timeout_round == self.round
     }
 

@@ -3,16 +3,11 @@
 use super::Replica;
 use crate::mutation::mutated;
 use crate::tally::Counted;
-use crate::{Effect, Height, Message, Round, Status, Timeout, TimeoutCert, ValidatorIndex};
+use crate::{Effect, Epoch, Height, Message, Round, Status, Timeout, TimeoutCert, ValidatorId};
 use std::sync::Arc;
 
 impl Replica {
-    pub(super) fn on_timeout(
-        &mut self,
-        timeout: Timeout,
-        final_height: Height,
-        from: ValidatorIndex,
-    ) {
+    pub(super) fn on_timeout(&mut self, timeout: Timeout, final_height: Height, from: ValidatorId) {
         if timeout.epoch != self.epoch {
             return;
         }
@@ -41,7 +36,11 @@ impl Replica {
             Counted::Contradiction(evidence) => return self.emit(Effect::Evidence(evidence)),
         }
         if claim > self.certified_round() {
-            self.ask(voter);
+            let claimant = self
+                .validators
+                .get(voter)
+                .map_or(from, |validator| validator.id);
+            self.ask(claimant);
         }
     }
 
@@ -92,6 +91,23 @@ impl Replica {
         }
         self.give_up_round();
         self.safety.record().highest_timeout_round >= self.round
+    }
+
+    /// What S0 forbids.
+    pub(super) fn give_up_round_of(&mut self, epoch: Epoch) {
+        let round = self
+            .safety
+            .record()
+            .highest_timeout_round
+            .max(self.high_qc_round());
+        if let Ok(timeout) = self.safety.timeout(epoch, round.next()) {
+            self.must_persist = true;
+            let final_height = self.final_height();
+            self.emit(Effect::Broadcast(Message::Timeout {
+                timeout,
+                final_height,
+            }));
+        }
     }
 
     /// Signs the timeout of this round, or sends it again (S5).

@@ -51,6 +51,7 @@ impl Replica {
 
     pub(super) fn count_commit_vote(&mut self, vote: CommitVote) {
         let (body, voter) = (vote.body(), vote.voter);
+        let voter = self.validators.get(voter).map(|validator| validator.id);
         match self.tally.count_commit_vote(vote, &self.validators) {
             Counted::New => {}
             Counted::Again => return,
@@ -64,7 +65,7 @@ impl Replica {
         let votes = self.tally.commit_votes(body.round);
         let set = &self.validators;
         if let Some(certificate) = FinalityCert::from_commit_votes(body, votes, set) {
-            self.note_finality(Arc::new(certificate), voter);
+            self.note_finality(Arc::new(certificate), voter.unwrap_or_default());
         }
     }
 
@@ -86,15 +87,22 @@ impl Replica {
             return;
         }
         let block = Arc::clone(&entry.block);
+        let end = entry.end.filter(|_| !mutated!(SuffixFinal));
+        let end = end.and_then(|id| self.tree.get(&id).map(|it| (id, Arc::clone(&it.block))));
         let repeated = self
             .safety
             .record()
             .last_commit_vote
             .as_ref()
-            .is_some_and(|vote| vote.block_id == id);
-        match self.safety.commit_vote(&block.header, &certificate) {
+            .is_some_and(|vote| vote.round == block.header.round);
+        let ended = end.as_ref().map(|(_, end)| &end.header);
+        match self.safety.commit_vote(&block.header, ended, &certificate) {
             Ok(vote) if !repeated => {
                 self.persist_with(id, &block);
+                // Whoever can show the certificate of a suffix block must be able to show what it ends with.
+                if let Some((id, end)) = &end {
+                    self.persist_with(*id, end);
+                }
                 self.emit(Effect::Broadcast(Message::CommitVote(vote.clone())));
                 self.count_commit_vote(vote);
             }

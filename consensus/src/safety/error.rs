@@ -65,6 +65,14 @@ pub enum SafetyError {
         /// What the certificate is for.
         certified: BlockId,
     },
+    /// S4: the block is no suffix of what it is said to be one of.
+    #[error("S4: block {block} is no suffix of {end}")]
+    NotSuffix {
+        /// The block.
+        block: BlockId,
+        /// What should end its epoch.
+        end: BlockId,
+    },
     /// S4.
     #[error("S4: round {round} is not above {highest_timeout_round}, the highest round given up")]
     RoundGivenUp {

@@ -1,7 +1,25 @@
 //! What a vote rests on.
 
-use crate::{BlockId, Execution, FinalityCert, Place, QuorumCert, Round, TimeoutCert};
+use crate::mutation::mutated;
+use crate::{
+    BlockId, Execution, FinalityCert, Header, HeaderMismatch, Place, QuorumCert, Round,
+    TimeoutCert, check_timestamp,
+};
 use std::sync::Arc;
+
+impl Grounds<'_> {
+    /// S3.
+    ///
+    /// # Errors
+    /// The first field that differs.
+    pub fn check_header(&self, header: &Header) -> Result<(), HeaderMismatch> {
+        self.place.check(header)?;
+        if !mutated!(IgnoreExecution) {
+            self.execution.check(header)?;
+        }
+        check_timestamp(header, self.latest_timestamp_ms)
+    }
+}
 
 /// How a block's parent is known to be certified.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use crate::simulator::committee::{Committee, chain_id, index_of};
 use cairn_consensus::{
     Block, BlockId, Certificate, CommitVote, CommitVoteBody, Effect, Epoch, Execution,
     FinalityCert, Header, Input, Message, Params, Proposal, QuorumCert, Recovery, Refusal, Replica,
-    Round, SafetyRecord, Statement, TimeoutBody, ValidatorIndex, Verified, Vote, VoteBody, leader,
+    Round, SafetyRecord, Statement, TimeoutBody, ValidatorId, Verified, Vote, VoteBody, leader,
     payload_root,
 };
 use cairn_crypto::{Digest, merkle};
@@ -26,6 +26,7 @@ pub fn replica_with(index: usize, params: &Params) -> Replica {
         final_header: committee().genesis.clone(),
         final_cert: None,
         validators: committee().validators.clone(),
+        recent: vec![committee().genesis.clone()],
         history: committee().genesis_history(),
         record: SafetyRecord::genesis(Epoch(0)),
         pending: vec![],
@@ -45,7 +46,7 @@ pub fn execution() -> Execution {
         state_root: Digest::of(b"state 1"),
         receipts_root: merkle::root(&[]),
         validators_hash: committee().validators.hash(),
-        next_validators_hash: committee().validators.hash(),
+        next_validators: None,
     }
 }
 
@@ -149,8 +150,12 @@ pub fn verified(message: Message) -> Verified<Message> {
         .unwrap()
 }
 
+pub fn peer(node: usize) -> ValidatorId {
+    committee().id(node)
+}
+
 pub fn tell(replica: &mut Replica, message: Message) -> Vec<Effect> {
-    replica.step(NOW, Input::Message(verified(message), ValidatorIndex(3)))
+    replica.step(NOW, Input::Message(verified(message), peer(3)))
 }
 
 pub fn vote(header: &Header, voter: usize) -> Message {

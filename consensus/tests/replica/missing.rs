@@ -3,7 +3,7 @@
 use super::fixture::*;
 use cairn_consensus::{
     Admission, Block, BlockId, BlockRejection, Certificate, Effect, Execution, Header, Height,
-    Input, Message, Params, Replica, Round, Timer, ValidatorIndex,
+    Input, Message, Params, Replica, Round, Timer,
 };
 use cairn_crypto::Digest;
 use std::sync::Arc;
@@ -57,6 +57,8 @@ fn sync(replica: &mut Replica, headers: &[Header]) -> Vec<Effect> {
         Input::Synced {
             header,
             cert,
+            validators: committee().validators.clone(),
+            recent: headers.to_vec(),
             history,
         },
     )
@@ -86,7 +88,10 @@ fn a_certificate_whose_block_is_missing_hides_no_lower_one() {
     tell(&mut replica, proposal(headers[0].clone()));
     tell(&mut replica, final_message(&headers[4]));
     let lower = final_message(&headers[0]);
-    assert_eq!(replica.admit(&lower), Admission::Verify);
+    assert_eq!(
+        replica.admit(&lower),
+        Admission::Verify(committee().validators.clone())
+    );
     assert!(finalized(&tell(&mut replica, lower)).is_empty());
     let effects = executed(&mut replica, headers[0].id(), Ok(execution()));
     assert_eq!(finalized(&effects), [1]);
@@ -184,7 +189,11 @@ fn only_so_many_blocks_are_wanted_and_the_latest_are() {
         .filter(|header| is_fetched(&missing_timer(&mut replica, header.id()), header.id()))
         .map(|header| header.height.0)
         .collect();
-    assert_eq!(fetched, [3, 4, 5, 6]);
+    assert_eq!(
+        fetched,
+        [5, 6],
+        "those of rounds long past come with what stands on them"
+    );
 }
 
 #[test]
@@ -270,7 +279,7 @@ fn a_height_that_a_peer_names_is_worth_a_question_and_no_more() {
             timeout,
             final_height,
         });
-        replica.step(now, Input::Message(message, ValidatorIndex(3)))
+        replica.step(now, Input::Message(message, peer(3)))
     };
     let effects = lie(&mut replica, NOW, u64::MAX - 1);
     assert!(matches!(

@@ -3,7 +3,7 @@
 use super::fixture::*;
 use cairn_consensus::{
     Admission, BuiltBlock, Certificate, DropReason, Effect, Epoch, Evidence, Header, Input,
-    Message, Params, Round, Status, Timer, ValidatorIndex,
+    Message, Params, Round, Status, Timer,
 };
 use cairn_crypto::Digest;
 
@@ -35,7 +35,7 @@ fn two_contents_are_evidence_once_and_two_signatures_are_not() {
         assert!(evidence(tell(&mut replica, first)).is_empty());
         assert_eq!(
             replica.admit(&second),
-            Admission::Verify,
+            Admission::Verify(committee().validators.clone()),
             "evidence is worth checking"
         );
         assert_eq!(evidence(tell(&mut replica, second.clone())).len(), 1);
@@ -59,12 +59,15 @@ fn what_is_not_new_is_dropped_before_its_signature_is_checked() {
     };
     assert_eq!(
         replica.admit(&vote(&abroad, 3)),
-        drop(DropReason::WrongEpoch)
+        Admission::OtherEpoch(Epoch(1))
     );
 
     let voters = others(&replica);
     for message in [proposal(header.clone()), vote(&header, voters[0])] {
-        assert_eq!(replica.admit(&message), Admission::Verify);
+        assert_eq!(
+            replica.admit(&message),
+            Admission::Verify(committee().validators.clone())
+        );
         tell(&mut replica, message.clone());
         assert_eq!(replica.admit(&message), drop(DropReason::Duplicate));
     }
@@ -231,9 +234,9 @@ fn whoever_is_behind_is_answered_with_certificates() {
     assert!(effects.iter().any(|effect| matches!(
         effect,
         Effect::Send {
-            to: ValidatorIndex(3),
+            to,
             message: Message::Certificate(Certificate::Quorum(_))
-        }
+        } if *to == peer(3)
     )));
     assert!(tell(&mut replica, behind).is_empty(), "answers are limited");
     let request = Message::QuorumCertRequest {

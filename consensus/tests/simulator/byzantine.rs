@@ -1,10 +1,9 @@
 //! Validators that break the rules, each in one way, with their own valid keys.
 
 use cairn_consensus::{
-    Block, CommitVoteBody, Message, Proposal, Round, Statement, TimeoutBody, ValidatorIndex,
-    VoteBody,
+    Block, CommitVoteBody, Message, Proposal, Round, Signer, Statement, TimeoutBody,
+    ValidatorIndex, VoteBody,
 };
-use cairn_crypto::SigningKey;
 use std::sync::Arc;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +26,7 @@ pub enum Behaviour {
 pub fn outgoing(
     behaviour: Behaviour,
     message: Message,
-    key: &SigningKey,
+    key: &dyn Signer,
 ) -> (Option<Message>, Option<Message>) {
     match (behaviour, message) {
         (Behaviour::Silent, _) => (None, None),
@@ -47,7 +46,7 @@ pub fn outgoing(
 
 /// What a liar about certificates says instead of a timeout: it gives up the next rounds as well, where
 /// its claims are the first to be counted.
-pub fn lies(message: &Message, key: &SigningKey) -> Vec<Message> {
+pub fn lies(message: &Message, key: &dyn Signer) -> Vec<Message> {
     let Message::Timeout {
         timeout,
         final_height,
@@ -71,7 +70,7 @@ pub fn lies(message: &Message, key: &SigningKey) -> Vec<Message> {
 }
 
 /// The same proposal a millisecond later.
-pub fn contradicting(proposal: &Proposal, key: &SigningKey) -> Proposal {
+pub fn contradicting(proposal: &Proposal, key: &dyn Signer) -> Proposal {
     let mut block = Block::clone(&proposal.block);
     block.header.timestamp_ms += 1;
     Proposal {
@@ -82,7 +81,7 @@ pub fn contradicting(proposal: &Proposal, key: &SigningKey) -> Proposal {
 }
 
 /// What a validator that votes for everything says to a proposal.
-pub fn blind_votes(proposal: &Proposal, voter: ValidatorIndex, key: &SigningKey) -> [Message; 2] {
+pub fn blind_votes(proposal: &Proposal, voter: ValidatorIndex, key: &dyn Signer) -> [Message; 2] {
     let (header, id) = (&proposal.block.header, proposal.block.id());
     [
         Message::Vote(VoteBody::of(header, id).into_vote(voter, key).unwrap()),

@@ -5,8 +5,8 @@ use super::committee::{Committee, chain_id};
 use super::disk::{Commit, Disk};
 use super::{Event, Simulation};
 use cairn_consensus::{
-    Block, BlockId, BuiltBlock, Config, Effect, Execution, FinalityCert, Height, Input, Replica,
-    ValidatorIndex, ValidatorSet,
+    Block, BlockId, BuiltBlock, Certificate, Config, Effect, Epoch, EpochEnd, Execution,
+    FinalityCert, Height, Input, Message, Replica, ValidatorId,
 };
 use cairn_crypto::{Digest, Hasher, merkle};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,9 +23,9 @@ pub struct Host {
     states: BTreeMap<BlockId, Digest>,
     /// Every block that this incarnation saw whole.
     blocks: BTreeMap<BlockId, Arc<Block>>,
-    validators: ValidatorSet,
+    committee: Arc<Committee>,
     /// What block sync fetched, by the last block, until it is committed.
-    synced_blocks: Vec<(BlockId, Vec<Arc<Block>>)>,
+    synced_blocks: Vec<(BlockId, Vec<Arc<Block>>, BTreeMap<Epoch, Arc<FinalityCert>>)>,
 }
 
 /// The state after a payload: a hash chain.
@@ -39,7 +39,7 @@ fn execute(parent: &Digest, payload: &[Digest]) -> Digest {
 }
 
 impl Host {
-    pub fn new(_node: usize, committee: &Committee, clock_offset: u64) -> Self {
+    pub fn new(committee: &Arc<Committee>, clock_offset: u64) -> Self {
         Self {
             replica: None,
             disk: Disk::new(committee.genesis.clone()),
@@ -48,7 +48,7 @@ impl Host {
             pool: BTreeSet::new(),
             states: BTreeMap::new(),
             blocks: BTreeMap::new(),
-            validators: committee.validators.clone(),
+            committee: Arc::clone(committee),
             synced_blocks: Vec::new(),
         }
     }
@@ -66,7 +66,7 @@ impl Host {
         self.blocks = self.disk.pending.clone();
         let (replica, effects) = Replica::recover(
             config,
-            self.disk.recovery(&self.validators),
+            self.disk.recovery(&self.committee),
             now + self.clock_offset,
         );
         self.replica = Some(replica);
@@ -86,8 +86,11 @@ impl Host {
     pub fn prepare(&mut self, input: Input) -> Option<Input> {
         if let Input::Synced { header, .. } = &input {
             let id = header.id();
-            let position = self.synced_blocks.iter().position(|(key, _)| *key == id)?;
-            let (_, blocks) = self.synced_blocks.remove(position);
+            let position = self
+                .synced_blocks
+                .iter()
+                .position(|(key, _, _)| *key == id)?;
+            let (_, blocks, epoch_ends) = self.synced_blocks.remove(position);
             self.disk.sync();
             let have = self.disk.final_header().height;
             if header.height <= have {
@@ -101,9 +104,11 @@ impl Host {
                 .filter(|block| block.header.height > have)
                 .collect();
             self.finalized(&fresh);
+            self.disk.epoch_ends.extend(epoch_ends);
             self.disk.commit(Commit {
                 blocks: fresh,
                 cert: Arc::clone(cert),
+                record: None,
             });
             self.disk.sync();
         }
@@ -122,12 +127,12 @@ impl Host {
         }
     }
 
-    fn execution(&self, state_root: Digest) -> Execution {
+    fn execution(&self, state_root: Digest, place: (Epoch, u64)) -> Execution {
         Execution {
             state_root,
             receipts_root: merkle::root(&[]),
-            validators_hash: self.validators.hash(),
-            next_validators_hash: self.validators.hash(),
+            validators_hash: self.committee.set_of(place.0).hash(),
+            next_validators: self.committee.change_at(place),
         }
     }
 
@@ -165,7 +170,6 @@ impl Simulation {
     }
 
     fn perform_one(&mut self, node: usize, effect: Effect) {
-        let validators_hash = self.committee.validators.hash();
         match effect {
             Effect::Persist { record, blocks } => {
                 for block in &blocks {
@@ -183,7 +187,8 @@ impl Simulation {
                 let id = block.id();
                 host.blocks.insert(id, Arc::clone(&block));
                 host.states.insert(id, state);
-                let result = Ok(host.execution(state));
+                let place = (block.header.epoch, block.header.height.0);
+                let result = Ok(host.execution(state, place));
                 self.later(node, Input::Executed { id, result });
             }
             Effect::Adopt { block } => {
@@ -196,6 +201,7 @@ impl Simulation {
             Effect::Discard { ids } => {
                 for id in ids {
                     self.hosts[node].states.remove(&id);
+                    self.hosts[node].disk.pending.remove(&id);
                 }
             }
             Effect::Build {
@@ -206,8 +212,13 @@ impl Simulation {
             } => {
                 let host = &self.hosts[node];
                 let payload = host.pick(parent);
-                let execution = host.execution(execute(&host.states[&parent], &payload));
-                assert_eq!(execution.validators_hash, validators_hash);
+                let replica = host.replica.as_ref().unwrap();
+                let height = match host.blocks.get(&parent) {
+                    Some(block) => block.header.height.0,
+                    None => replica.final_height().0,
+                };
+                let place = (replica.epoch(), height + 1);
+                let execution = host.execution(execute(&host.states[&parent], &payload), place);
                 let block = (allow_empty || !payload.is_empty())
                     .then_some(BuiltBlock { payload, execution });
                 self.later(
@@ -219,9 +230,14 @@ impl Simulation {
                     },
                 );
             }
-            Effect::Finalize { blocks, cert } => self.finalize(node, blocks, cert),
+            Effect::Finalize {
+                blocks,
+                cert,
+                epoch_end,
+            } => self.finalize(node, blocks, cert, epoch_end),
+            Effect::SendEpochEnd { to, epoch } => self.send_epoch_end(node, to, epoch),
             Effect::FetchBlock { id, from } => self.fetch(node, id, &from),
-            Effect::Behind { from, .. } => self.sync_blocks(node, usize::from(from.0)),
+            Effect::Behind { from, .. } => self.sync_blocks(node, self.committee.node_of(&from)),
             Effect::SetTimer { timer, after_ms } => {
                 let incarnation = self.hosts[node].incarnation;
                 self.schedule(
@@ -234,13 +250,18 @@ impl Simulation {
                 );
             }
             Effect::Evidence(evidence) => {
-                let offender = usize::from(evidence.offender().0);
+                let set = self.committee.set_of(evidence.position().0);
+                let verifier = self.committee.verifier();
+                evidence.verify_with(&set, &chain_id(), verifier).unwrap();
+                let offender = self
+                    .committee
+                    .node_of(&set.get(evidence.offender()).unwrap().id);
                 assert!(
                     self.behaviour[offender] != Behaviour::Honest,
                     "honest {offender} is accused: {evidence:?}; {}",
                     self.replay()
                 );
-                self.evidence.push(*evidence);
+                self.evidence.push((offender, *evidence));
             }
             Effect::Refused { .. } => {}
             Effect::Diverged { id, reason } => {
@@ -263,8 +284,15 @@ impl Simulation {
         );
     }
 
-    fn finalize(&mut self, node: usize, blocks: Vec<Arc<Block>>, cert: Arc<FinalityCert>) {
-        cert.verify(&self.committee.validators, &chain_id())
+    fn finalize(
+        &mut self,
+        node: usize,
+        blocks: Vec<Arc<Block>>,
+        cert: Arc<FinalityCert>,
+        epoch_end: Option<EpochEnd>,
+    ) {
+        let verifier = self.committee.verifier();
+        cert.verify_with(&self.committee.set_of(cert.epoch), &chain_id(), verifier)
             .unwrap_or_else(|error| panic!("{error}; {}", self.replay()));
         let last = blocks.last().unwrap();
         assert_eq!(last.id(), cert.block_id, "{}", self.replay());
@@ -285,9 +313,23 @@ impl Simulation {
                 self.replay()
             );
         }
+        assert_eq!(
+            epoch_end.is_some(),
+            last.header.ends_epoch(),
+            "{}",
+            self.replay()
+        );
+        if let Some(end) = &epoch_end {
+            assert_eq!(end.epoch, last.header.next_epoch());
+            assert_eq!(end.validators.hash(), last.header.next_validators_hash);
+        }
         let host = &mut self.hosts[node];
         host.finalized(&blocks);
-        host.disk.commit(Commit { blocks, cert });
+        host.disk.commit(Commit {
+            blocks,
+            cert,
+            record: epoch_end.map(|end| *end.record),
+        });
         if host.pool.is_empty() {
             let incarnation = host.incarnation;
             let input = Box::new(Input::Work(false));
@@ -311,9 +353,9 @@ impl Simulation {
             && self.behaviour[b] != Behaviour::Silent
     }
 
-    fn fetch(&mut self, node: usize, id: BlockId, from: &[ValidatorIndex]) {
+    fn fetch(&mut self, node: usize, id: BlockId, from: &[ValidatorId]) {
         let found = from.iter().find_map(|peer| {
-            let peer = usize::from(peer.0);
+            let peer = self.committee.node_of(peer);
             if !self.reaches(node, peer) {
                 return None;
             }
@@ -344,15 +386,27 @@ impl Simulation {
         let from = usize::try_from(have).unwrap();
         let blocks: Vec<Arc<Block>> = other.disk.chain[from..].to_vec();
         let header = other.disk.final_header().clone();
-        let history = other.disk.recovery(&other.validators).history;
-        self.hosts[node].synced_blocks.push((header.id(), blocks));
+        let recovery = other.disk.recovery(&self.committee);
+        let epoch_ends = other.disk.epoch_ends.clone();
+        let synced = (header.id(), blocks, epoch_ends);
+        self.hosts[node].synced_blocks.push(synced);
         self.later(
             node,
             Input::Synced {
                 header,
                 cert,
-                history,
+                validators: recovery.validators,
+                recent: recovery.recent,
+                history: recovery.history,
             },
         );
+    }
+
+    fn send_epoch_end(&mut self, node: usize, to: ValidatorId, epoch: Epoch) {
+        let kept = self.hosts[node].disk.epoch_ends.get(&epoch);
+        if let Some(certificate) = kept.cloned() {
+            let message = Message::Certificate(Certificate::Finality(certificate));
+            self.send(node, to, message);
+        }
     }
 }

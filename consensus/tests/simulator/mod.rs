@@ -9,16 +9,18 @@ pub mod committee;
 pub mod disk;
 pub mod host;
 pub mod random;
+pub mod stub;
 
 use byzantine::Behaviour;
 use cairn_consensus::{
-    Admission, BlockId, Evidence, Input, Message, Params, Timer, ValidatorIndex, Verified,
+    Admission, BlockId, Evidence, Input, Message, Params, Timer, ValidatorId, Verified,
 };
 use cairn_crypto::Digest;
-use committee::{Committee, chain_id, index_of};
+use committee::{Committee, chain_id};
 use host::Host;
 use random::Random;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// How the network treats a message.
 #[derive(Clone, Debug)]
@@ -66,9 +68,14 @@ pub enum Event {
     Weather,
 }
 
+thread_local! {
+    /// Whether simulations of this thread sign with ML-DSA-87.
+    pub static REAL: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
 pub struct Simulation {
     pub seed: u64,
-    pub committee: Committee,
+    pub committee: Arc<Committee>,
     pub params: Params,
     pub now: u64,
     pub random: Random,
@@ -82,9 +89,10 @@ pub struct Simulation {
     transactions: u64,
     /// The one final block of each height.
     pub final_blocks: BTreeMap<u64, BlockId>,
-    pub evidence: Vec<Evidence>,
-    /// What each honest node signed, by phase and round: once is allowed.
-    pub said: BTreeMap<(usize, u8, u64), Vec<u8>>,
+    /// Who was accused, and why.
+    pub evidence: Vec<(usize, Evidence)>,
+    /// What each honest node signed, by epoch, phase and round: once is allowed.
+    pub said: BTreeMap<(usize, u64, u8, u64), Vec<u8>>,
     pub messages: u64,
     pub steps: u64,
 }
@@ -94,11 +102,13 @@ impl Simulation {
         Self::with(seed, Committee::new(n), Params::default())
     }
 
-    pub fn with(seed: u64, committee: Committee, params: Params) -> Self {
+    pub fn with(seed: u64, mut committee: Committee, params: Params) -> Self {
         let n = committee.keys.len();
         let mut random = Random::new(seed);
+        committee.real = REAL.get();
+        let committee = Arc::new(committee);
         let hosts = (0..n)
-            .map(|node| Host::new(node, &committee, random.between(0, 200)))
+            .map(|_| Host::new(&committee, random.between(0, 200)))
             .collect();
         let final_blocks = BTreeMap::from([(0, committee.genesis.id())]);
         Self {
@@ -251,18 +261,30 @@ impl Simulation {
         if self.behaviour[to] == Behaviour::VotesForAll
             && let Message::Proposal(proposal) = message.get()
         {
-            let key = self.committee.keys[to].clone();
-            for vote in byzantine::blind_votes(proposal, index_of(to), &key) {
+            let key = self.committee.signer(to);
+            let set = self.committee.set_of(proposal.block.header.epoch);
+            let voter = set.index_of(&self.committee.id(to)).unwrap();
+            for vote in byzantine::blind_votes(proposal, voter, &*key) {
                 self.broadcast(to, vote);
             }
         }
         let Some(replica) = &self.hosts[to].replica else {
             return;
         };
-        if replica.admit(message.get()) == Admission::Verify {
-            let incarnation = self.hosts[to].incarnation;
-            self.input(to, incarnation, Input::Message(message, index_of(from)));
-        }
+        let from = self.committee.id(from);
+        let input = match replica.admit(message.get()) {
+            Admission::Verify(set) => {
+                if let Some(epoch) = message.get().epoch() {
+                    let right = matches!(message.get(), Message::Status(_));
+                    assert!(right || set == self.committee.set_of(epoch));
+                }
+                Input::Message(message, from)
+            }
+            Admission::OtherEpoch(epoch) => Input::OtherEpoch { epoch, from },
+            Admission::Drop(_) => return,
+        };
+        let incarnation = self.hosts[to].incarnation;
+        self.input(to, incarnation, input);
     }
 
     pub fn input(&mut self, node: usize, incarnation: u64, input: Input) {
@@ -304,7 +326,7 @@ impl Simulation {
             for (a, b) in [(node, peer), (peer, node)] {
                 let delay = self.delay();
                 let incarnation = self.hosts[a].incarnation;
-                let input = Box::new(Input::PeerConnected(index_of(b)));
+                let input = Box::new(Input::PeerConnected(self.committee.id(b)));
                 self.schedule(
                     delay,
                     Event::Host {
@@ -363,16 +385,16 @@ impl Simulation {
         if self.behaviour[from] == Behaviour::Honest {
             self.assert_sound(from, &message);
         }
-        let key = self.committee.keys[from].clone();
+        let key = self.committee.signer(from);
         if self.behaviour[from] == Behaviour::LiesAboutHighQc {
-            for lie in byzantine::lies(&message, &key) {
+            for lie in byzantine::lies(&message, &*key) {
                 let lie = self.verified(lie);
                 for to in (0..self.hosts.len()).filter(|to| *to != from) {
                     self.transmit(from, to, lie.clone());
                 }
             }
         }
-        let (even, odd) = byzantine::outgoing(self.behaviour[from], message, &key);
+        let (even, odd) = byzantine::outgoing(self.behaviour[from], message, &*key);
         let [even, odd] = [even, odd].map(|message| message.map(|message| self.verified(message)));
         for to in 0..self.hosts.len() {
             // An accomplice is shown both faces.
@@ -389,13 +411,13 @@ impl Simulation {
         }
     }
 
-    pub fn send(&mut self, from: usize, to: ValidatorIndex, message: Message) {
+    pub fn send(&mut self, from: usize, to: ValidatorId, message: Message) {
         if self.behaviour[from] == Behaviour::Honest {
             self.assert_sound(from, &message);
         }
         if self.behaviour[from] != Behaviour::Silent {
             let message = self.verified(message);
-            self.transmit(from, usize::from(to.0), message);
+            self.transmit(from, self.committee.node_of(&to), message);
         }
     }
 
@@ -404,6 +426,10 @@ impl Simulation {
     fn assert_sound(&mut self, node: usize, message: &Message) {
         let disk = &self.hosts[node].disk;
         let record = &disk.record;
+        if let Some(epoch) = message.epoch() {
+            let speaks = !matches!(message, Message::Certificate(_) | Message::Status(_));
+            assert!(!speaks || epoch == record.epoch, "S0; {}", self.replay());
+        }
         let (phase, round, body, stored) = match message {
             Message::Proposal(proposal) => {
                 let id = proposal.block.id();
@@ -422,7 +448,8 @@ impl Simulation {
                 (1, vote.round, borsh::to_vec(&vote.body()).unwrap(), stored)
             }
             Message::CommitVote(vote) => {
-                let stored = record.high_qc_round() >= vote.round && disk.has(&vote.block_id);
+                let stored = record.high_qc_round() >= vote.round;
+                let stored = stored && disk.has(&vote.block_id);
                 (2, vote.round, borsh::to_vec(&vote.body()).unwrap(), stored)
             }
             Message::Timeout { timeout, .. } => {
@@ -445,7 +472,7 @@ impl Simulation {
         );
         let first = self
             .said
-            .entry((node, phase, round.0))
+            .entry((node, message.epoch().unwrap().0, phase, round.0))
             .or_insert_with(|| body.clone());
         assert_eq!(
             *first, body,
@@ -455,8 +482,9 @@ impl Simulation {
 
     /// Everything a replica or an adversary with a key sends verifies; each receiver would check the same bytes.
     fn verified(&self, message: Message) -> Verified<Message> {
+        let set = self.committee.set_of(message.epoch().unwrap_or_default());
         message
-            .verify(&self.committee.validators, &chain_id())
+            .verify_with(&set, &chain_id(), self.committee.verifier())
             .unwrap_or_else(|error| panic!("{error}; {}", self.replay()))
     }
 
@@ -477,7 +505,13 @@ impl Simulation {
     pub fn offenders(&self) -> BTreeSet<usize> {
         self.evidence
             .iter()
-            .map(|evidence| usize::from(evidence.offender().0))
+            .map(|(offender, _)| *offender)
             .collect()
+    }
+
+    /// The lowest epoch among honest nodes that are up.
+    pub fn lowest_epoch(&self) -> u64 {
+        let replicas = self.hosts.iter().filter_map(|host| host.replica.as_ref());
+        replicas.map(|replica| replica.epoch().0).min().unwrap()
     }
 }
