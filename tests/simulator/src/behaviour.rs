@@ -17,7 +17,7 @@ mod wrong_roots;
 use crate::random::Random;
 use cairn_consensus::{
     Block, BlockId, CommitVoteBody, Message, Proposal, Round, Signer, Statement, TimeoutBody,
-    ValidatorIndex, ValidatorSet, VoteBody,
+    ValidatorId, ValidatorIndex, ValidatorSet, VoteBody,
 };
 use cairn_crypto::{Digest, Signature};
 use std::fmt::Debug;
@@ -28,8 +28,8 @@ use std::sync::Arc;
 pub enum Audience {
     /// Everybody.
     All,
-    /// One validator.
-    One(ValidatorIndex),
+    /// One member.
+    One(ValidatorId),
     /// Those whose bit is set.
     Some(u64),
 }

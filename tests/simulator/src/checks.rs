@@ -93,6 +93,11 @@ impl Checks {
                     self.world.add_quorum(certificate);
                 }
             }
+            Message::Certificate(Certificate::Finality(certificate)) => {
+                if self.judge.finality(certificate).is_ok() {
+                    self.world.add_finality(certificate)?;
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -191,7 +196,8 @@ impl Checks {
         Ok(())
     }
 
-    /// An honest instance takes blocks for final.
+    /// An honest instance takes blocks for final. `epoch_ended`: whether its replica says that they end an epoch; none
+    /// if block sync brought them.
     ///
     /// # Errors
     /// If they are not, or if their certificate proves nothing.
@@ -200,13 +206,14 @@ impl Checks {
         node: usize,
         blocks: &[Arc<Block>],
         cert: &FinalityCert,
-        epoch_ended: bool,
+        epoch_ended: Option<bool>,
     ) -> Result<(), Violation> {
         self.count += 1;
         self.judge.finality(cert).map_err(|reason| {
             let what = "the certificate of final blocks";
             Violation::Certificate { node, what, reason }
         })?;
+        self.world.add_finality(cert)?;
         self.finality.extend(node, blocks, cert, epoch_ended)
     }
 
@@ -222,10 +229,10 @@ impl Checks {
     pub fn evidence(
         &mut self,
         node: usize,
-        offender: Option<usize>,
         evidence: &Evidence,
     ) -> Result<(), Violation> {
         self.count += 1;
+        let offender = self.judge.member(evidence.position().0.0, evidence.offender());
         match offender {
             Some(member) if !self.honest[member] => {
                 self.accused.insert(member);

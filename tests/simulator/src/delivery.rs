@@ -95,22 +95,12 @@ impl Simulation {
             .replica
             .as_ref()
             .map_or(0, |replica| replica.round().0);
-        let one = match to {
-            Audience::One(index) => {
-                let replica = self.nodes[from].replica.as_ref();
-                match replica.and_then(|replica| replica.validators().get(index)) {
-                    Some(validator) => Some(validator.id),
-                    None => return Ok(()),
-                }
-            }
-            _ => None,
-        };
         for receiver in 0..self.nodes.len() {
             let member = self.nodes[receiver].member;
             let meant = match to {
                 Audience::All => true,
                 Audience::Some(bits) => bits >> member & 1 == 1,
-                Audience::One(_) => one == Some(signing::fingerprint(member)),
+                Audience::One(id) => id == signing::fingerprint(member),
             };
             if meant && member != self.nodes[from].member {
                 self.transmit_to(from, receiver, round, &parcel);
@@ -147,19 +137,21 @@ impl Simulation {
         parcel: &Parcel,
     ) -> Result<(), Violation> {
         self.overhear(to, from, &parcel.message)?;
-        let sender = self.nodes[from].member;
+        let sender = signing::fingerprint(self.nodes[from].member);
         let Some(replica) = &self.nodes[to].replica else {
             return Ok(());
         };
-        if replica.admit(&parcel.message) != Admission::Verify {
-            return Ok(());
-        }
-        let set = replica.validators();
-        let Some(index) = set.index_of(&signing::fingerprint(sender)) else {
-            return Ok(());
+        let life = self.nodes[to].life;
+        let set = match replica.admit(&parcel.message) {
+            Admission::Verify(set) => set,
+            Admission::OtherEpoch(epoch) => {
+                let from = sender;
+                return self.input(to, life, Input::OtherEpoch { epoch, from });
+            }
+            Admission::Drop(_) => return Ok(()),
         };
         let chain_id = self.committee.chain_id();
-        let message = match parcel.verified(set, &chain_id, self.plan.scheme) {
+        let message = match parcel.verified(&set, &chain_id, self.plan.scheme) {
             Ok(message) => message,
             Err(reason) => {
                 self.figures.refused_messages += 1;
@@ -171,7 +163,6 @@ impl Simulation {
             }
         };
         self.line(|| format!("{from} => {to}: {}", trace::describe(&parcel.message)));
-        let life = self.nodes[to].life;
-        self.input(to, life, Input::Message(message, index))
+        self.input(to, life, Input::Message(message, sender))
     }
 }

@@ -25,6 +25,8 @@ pub enum Write {
         cert: Arc<FinalityCert>,
         /// The record of the next epoch, if the last block ends one.
         record: Option<Box<SafetyRecord>>,
+        /// Certificates of the last blocks of epochs among them, if block sync brought them.
+        ends: Option<Vec<Arc<FinalityCert>>>,
     },
 }
 
@@ -92,6 +94,7 @@ impl Disk {
                 blocks,
                 cert,
                 record,
+                ends,
             } => {
                 for block in blocks {
                     if block.header.height.0 == self.height() + 1 {
@@ -99,11 +102,11 @@ impl Disk {
                     }
                 }
                 let height = self.height();
-                let ended = record.is_some();
-                self.pending.retain(|_, block| {
-                    block.header.height.0 > height
-                        && (!ended || block.header.epoch > cert.epoch)
-                });
+                // Suffix blocks repeat the height of their epoch's last block.
+                self.pending.retain(|_, block| block.header.height.0 > height);
+                for end in ends.into_iter().flatten() {
+                    self.certs.insert(end.height.0, end);
+                }
                 self.certs.insert(height, cert);
                 if let Some(record) = record {
                     self.record = *record;
@@ -156,6 +159,24 @@ impl Disk {
             (header.epoch == epoch && header.validators_hash != header.next_validators_hash)
                 .then_some(cert)
         })
+    }
+
+    /// The last certificate of each epoch that ended.
+    #[must_use]
+    pub fn epoch_ends(&self) -> Vec<Arc<FinalityCert>> {
+        let last = self.last().epoch.0;
+        (0..=last)
+            .filter_map(|epoch| self.epoch_end(Epoch(epoch)).cloned())
+            .collect()
+    }
+
+    /// The final headers of the last heights, genesis among them.
+    #[must_use]
+    pub fn recent(&self, most: u64) -> Vec<Header> {
+        let first = self.height().saturating_sub(most.saturating_sub(1));
+        (first..=self.height())
+            .filter_map(|height| self.header(height).cloned())
+            .collect()
     }
 
     /// Final blocks above a height.

@@ -6,11 +6,11 @@ use crate::checks::{Speaker, Violation};
 use crate::disk::Write;
 use crate::node::{Fetched, Io};
 use crate::signing;
-use crate::simulation::{Event, Simulation};
+use crate::simulation::{Event, Simulation, set_after};
 use crate::trace::{describe_block, short};
 use cairn_consensus::{
-    Block, BlockId, BlockRejection, BuiltBlock, Effect, FinalityCert, Input, Message,
-    SafetyRecord, ValidatorIndex,
+    Block, BlockId, BlockRejection, BuiltBlock, Certificate, Effect, FinalityCert, Input, Message,
+    Recovery, SafetyRecord, ValidatorId,
 };
 use std::sync::Arc;
 
@@ -57,7 +57,20 @@ impl Simulation {
                 allow_empty,
                 ..
             } => self.build(node, round, parent, allow_empty)?,
-            Effect::Finalize { blocks, cert } => self.finalize(node, blocks, cert, None)?,
+            Effect::Finalize {
+                blocks,
+                cert,
+                epoch_end,
+            } => {
+                let record = epoch_end.map(|end| end.record);
+                self.finalize(node, blocks, cert, record, None)?;
+            }
+            Effect::SendEpochEnd { to, epoch } => {
+                if let Some(certificate) = self.nodes[node].disk.epoch_end(epoch).cloned() {
+                    let message = Message::Certificate(Certificate::Finality(certificate));
+                    self.queue_send(node, Audience::One(to), message);
+                }
+            }
             Effect::FetchBlock { id, from } => self.fetch(node, id, &from),
             Effect::Behind { from, .. } => self.sync_blocks(node, from),
             Effect::SetTimer { timer, after_ms } => {
@@ -66,15 +79,8 @@ impl Simulation {
             }
             Effect::Evidence(evidence) => {
                 if self.is_honest(node) {
-                    let replica = self.nodes[node].replica.as_ref();
-                    let offender = replica
-                        .and_then(|replica| replica.validators().get(evidence.offender()))
-                        .and_then(|validator| {
-                            (0..self.plan.members)
-                                .find(|member| signing::fingerprint(*member) == validator.id)
-                        });
                     self.figures.evidence += 1;
-                    self.checks.evidence(node, offender, &evidence)?;
+                    self.checks.evidence(node, &evidence)?;
                 }
             }
             Effect::Refused { id, reason, .. } => {
@@ -183,6 +189,7 @@ impl Simulation {
         blocks: Vec<Arc<Block>>,
         cert: Arc<FinalityCert>,
         record: Option<Box<SafetyRecord>>,
+        ends: Option<Vec<Arc<FinalityCert>>>,
     ) -> Result<(), Violation> {
         if let Some(last) = blocks.last() {
             self.line(|| format!("{node} has final {}", describe_block(last)));
@@ -196,6 +203,7 @@ impl Simulation {
                 blocks,
                 cert,
                 record,
+                ends,
             }),
         );
         if idle {
@@ -249,8 +257,10 @@ impl Simulation {
                     blocks,
                     cert,
                     record,
+                    ends,
                 }) if honest => {
-                    self.checks.finalized(node, blocks, cert, record.is_some())?;
+                    let ended = ends.is_none().then_some(record.is_some());
+                    self.checks.finalized(node, blocks, cert, ended)?;
                 }
                 Some(_) => {}
             }
@@ -326,27 +336,21 @@ impl Simulation {
             && together.is_none_or(|rounds| rounds.passes(round, node, peer))
     }
 
-    /// Instances of a validator of the node's own set.
-    fn instances_of(&self, node: usize, index: ValidatorIndex) -> Vec<usize> {
-        let Some(replica) = &self.nodes[node].replica else {
-            return Vec::new();
-        };
-        let Some(id) = replica.validators().get(index).map(|validator| validator.id) else {
-            return Vec::new();
-        };
+    /// Instances of a member.
+    fn instances_of(&self, id: ValidatorId) -> Vec<usize> {
         (0..self.nodes.len())
             .filter(|peer| signing::fingerprint(self.nodes[*peer].member) == id)
             .collect()
     }
 
-    fn fetch(&mut self, node: usize, id: BlockId, from: &[ValidatorIndex]) {
+    fn fetch(&mut self, node: usize, id: BlockId, from: &[ValidatorId]) {
         let found = from
             .iter()
-            .flat_map(|index| self.instances_of(node, *index))
+            .flat_map(|id| self.instances_of(*id))
             .filter(|peer| self.reaches(node, *peer))
             .find_map(|peer| self.nodes[peer].block(&id).map(|block| (peer, Arc::clone(block))));
         let holder = found.as_ref().map(|(peer, _)| *peer);
-        self.line(|| format!("{node} fetches {} from {from:?}: {holder:?} has it", short(id)));
+        self.line(|| format!("{node} fetches {}: {holder:?} has it", short(id)));
         let (after, input) = match found {
             Some((peer, block)) => {
                 let there = self.network.delay(&mut self.random, node, peer);
@@ -359,8 +363,8 @@ impl Simulation {
     }
 
     /// Block sync: a peer's final blocks, up to the last one on its disk.
-    fn sync_blocks(&mut self, node: usize, from: ValidatorIndex) {
-        let asked = self.instances_of(node, from);
+    fn sync_blocks(&mut self, node: usize, from: ValidatorId) {
+        let asked = self.instances_of(from);
         let others = 0..self.nodes.len();
         let have = self.nodes[node].final_height();
         let peer = asked.into_iter().chain(others).find(|peer| {
@@ -378,10 +382,13 @@ impl Simulation {
         let fetched = Fetched {
             last: header.id(),
             blocks: disk.above(0),
+            ends: disk.epoch_ends(),
         };
         let input = Input::Synced {
             header,
             cert,
+            validators: self.committee.ledger.schedule[set_after(disk.last())].clone(),
+            recent: disk.recent(Recovery::RECENT),
             history: disk.history(),
         };
         let height = header_height;
@@ -409,7 +416,9 @@ impl Simulation {
         let Some(place) = it.fetched.iter().position(|fetched| fetched.last == last) else {
             return Ok(());
         };
-        let mut blocks = it.fetched.remove(place).blocks;
+        let Fetched {
+            mut blocks, ends, ..
+        } = it.fetched.remove(place);
         let state = self.committee.ledger.replay(&blocks);
         let have = it.final_height();
         blocks.retain(|block| block.header.height.0 > have);
@@ -418,7 +427,7 @@ impl Simulation {
         }
         it.states.insert(last, state);
         let cert = Arc::clone(cert);
-        self.finalize(node, blocks, cert, None)?;
+        self.finalize(node, blocks, cert, None, Some(ends))?;
         self.input(node, life, input)
     }
 }

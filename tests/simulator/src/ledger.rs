@@ -95,7 +95,7 @@ impl Ledger {
             state_root: next.root,
             receipts_root: merkle::root(&receipts),
             validators_hash: self.schedule[parent.set].hash(),
-            next_validators_hash: self.schedule[next.set].hash(),
+            next_validators: (next.set != parent.set).then(|| self.schedule[next.set].clone()),
         };
         Ok((next, execution))
     }

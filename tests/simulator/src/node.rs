@@ -7,7 +7,7 @@ use crate::committee::Committee;
 use crate::disk::{Disk, Write};
 use crate::ledger::State;
 use crate::random::Random;
-use cairn_consensus::{Block, BlockId, Message, Replica};
+use cairn_consensus::{Block, BlockId, FinalityCert, Message, Replica};
 use cairn_crypto::Digest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub struct Fetched {
     pub last: BlockId,
     /// All of them.
     pub blocks: Vec<Arc<Block>>,
+    /// Certificates of the last blocks of epochs.
+    pub ends: Vec<Arc<FinalityCert>>,
 }
 
 /// See the module.

@@ -156,7 +156,7 @@ impl Plan {
         };
         let first: Seats = (0..n).map(|member| (member, power(random))).collect();
         self.seats = vec![first];
-        let epochs = random.weighted(&[(5, 0)]);
+        let epochs = random.weighted(&[(5, 0), (2, 1), (2, 3), (1, 6)]);
         for _ in 0..epochs {
             let last = self.seats.last().cloned().unwrap_or_default();
             let next = self.next_seats(random, &last, unequal);

@@ -13,7 +13,7 @@ use crate::node::Node;
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::trace::Trace;
-use cairn_consensus::{Config, Effect, Input, Message, Params, Recovery, Replica, Timer};
+use cairn_consensus::{Config, Effect, Header, Input, Message, Params, Recovery, Replica, Timer};
 use cairn_crypto::Digest;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -334,6 +334,7 @@ impl Simulation {
             final_header: header.clone(),
             final_cert: it.disk.cert().cloned(),
             validators: self.committee.ledger.schedule[set].clone(),
+            recent: it.disk.recent(Recovery::RECENT),
             history: it.disk.history(),
             record: it.disk.record().clone(),
             pending: it.disk.pending(),
@@ -354,9 +355,7 @@ impl Simulation {
 
     /// Place in the schedule of the set in force after what a node has on disk.
     fn set_after(&self, node: usize) -> usize {
-        let header = self.nodes[node].disk.last();
-        let epoch = usize::try_from(header.epoch.0).unwrap_or(usize::MAX);
-        epoch + usize::from(header.validators_hash != header.next_validators_hash)
+        set_after(self.nodes[node].disk.last())
     }
 
     /// A connection is made, if the way is open, and the node is told in a moment.
@@ -364,18 +363,12 @@ impl Simulation {
         if !self.network.open(node, peer) || !self.network.open(peer, node) {
             return;
         }
-        let (Some(replica), true) = (
-            &self.nodes[node].replica,
-            self.nodes[peer].replica.is_some(),
-        ) else {
+        if self.nodes[node].replica.is_none() || self.nodes[peer].replica.is_none() {
             return;
-        };
+        }
         let id = crate::signing::fingerprint(self.nodes[peer].member);
-        let Some(index) = replica.validators().index_of(&id) else {
-            return;
-        };
         let delay = self.network.delay(&mut self.random, peer, node);
-        self.answer(node, delay, Input::PeerConnected(index));
+        self.answer(node, delay, Input::PeerConnected(id));
     }
 
     fn transaction(&mut self) -> Result<(), Violation> {
@@ -484,4 +477,10 @@ impl Simulation {
 fn skew(random: &mut Random, most: u64) -> i64 {
     let spread = random.between(0, 2 * most);
     i64::try_from(spread).unwrap_or(0) - i64::try_from(most).unwrap_or(0)
+}
+
+/// Place in the schedule of the set in force after a final header.
+pub(crate) fn set_after(header: &Header) -> usize {
+    let epoch = usize::try_from(header.epoch.0).unwrap_or(usize::MAX);
+    epoch + usize::from(header.validators_hash != header.next_validators_hash)
 }

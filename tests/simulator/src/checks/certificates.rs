@@ -110,7 +110,8 @@ impl Judge {
             .is_some_and(|member| self.is_signed(member, "cairn/commit/v1", &statement, signature))
     }
 
-    fn member(&self, epoch: u64, seat: ValidatorIndex) -> Option<usize> {
+    /// Who has a seat.
+    pub(super) fn member(&self, epoch: u64, seat: ValidatorIndex) -> Option<usize> {
         let epoch = usize::try_from(epoch).ok()?;
         let seats = self.committee.seats.get(epoch)?;
         seats.get(usize::from(seat.0)).map(|(member, _)| *member)

@@ -51,7 +51,7 @@ impl Finality {
         node: usize,
         blocks: &[Arc<Block>],
         cert: &FinalityCert,
-        epoch_ended: bool,
+        epoch_ended: Option<bool>,
     ) -> Result<(), Violation> {
         for block in blocks {
             self.extend_by(node, block)?;
@@ -63,11 +63,11 @@ impl Finality {
         let ends = last.is_some_and(|block| {
             block.header.validators_hash != block.header.next_validators_hash
         });
-        if !certified || ends != epoch_ended {
+        if !certified || epoch_ended.is_some_and(|ended| ended != ends) {
             return Err(Violation::Impossible {
                 node,
                 what: format!(
-                    "to make blocks final up to {:?} by a certificate for {}, ending the epoch: {epoch_ended}",
+                    "to make blocks final up to {:?} by a certificate for {}, ending the epoch: {epoch_ended:?}",
                     last.map(id_of),
                     cert.block_id
                 ),
@@ -104,7 +104,8 @@ impl Finality {
     /// RFC 6962 over all earlier ids, from the leaves up. The cost grows with the chain, so that of a long one is
     /// looked at now and then only: a wrong leaf shows in every later root.
     fn history_root(&self, header: &Header) -> Digest {
-        if header.height.0 < 16 || header.height.0 % 32 == 0 {
+        let height = header.height.0;
+        if height < 16 || height % 32 == 0 && height <= 512 || height % 1024 == 0 {
             merkle::root(&self.leaves)
         } else {
             header.history_root
@@ -120,6 +121,10 @@ impl Finality {
             .ledger
             .execute(&self.state, &block.payload)
             .map_err(|error| misplaced(error.to_string()))?;
+        let next_hash = match &result.next_validators {
+            Some(set) => set.hash(),
+            None => result.validators_hash,
+        };
         let payload: Vec<Digest> = block
             .payload
             .iter()
@@ -134,11 +139,7 @@ impl Finality {
                 result.validators_hash,
                 header.validators_hash,
             ),
-            (
-                "next validators hash",
-                result.next_validators_hash,
-                header.next_validators_hash,
-            ),
+            ("next validators hash", next_hash, header.next_validators_hash),
             ("payload root", merkle::root(&payload), header.payload_root),
             (
                 "history root",

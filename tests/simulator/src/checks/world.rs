@@ -5,7 +5,7 @@ use crate::block_ids::id_of;
 use crate::committee::Committee;
 use crate::ledger::State;
 use cairn_consensus::{
-    Block, BlockId, CommitVote, Header, QuorumCert, Timeout, TimeoutCert, ValidatorIndex, Vote,
+    Block, BlockId, CommitVote, FinalityCert, Header, QuorumCert, Timeout, TimeoutCert, ValidatorIndex, Vote,
 };
 use cairn_crypto::Digest;
 use std::collections::BTreeMap;
@@ -134,9 +134,22 @@ impl World {
 
     pub(super) fn add_commit_vote(&mut self, vote: &CommitVote) -> Result<(), Violation> {
         let bit = self.member_bit(vote.epoch.0, vote.voter);
-        let (epoch, round, id) = (vote.epoch.0, vote.round.0, vote.block_id);
-        let members = self.commits.entry((epoch, round, id)).or_default();
-        *members |= bit;
+        self.add_commits((vote.epoch.0, vote.round.0, vote.block_id), bit)
+    }
+
+    pub(super) fn add_finality(&mut self, certificate: &FinalityCert) -> Result<(), Violation> {
+        let epoch = certificate.epoch.0;
+        let mut members = 0;
+        for signer in certificate.signers.iter() {
+            members |= self.member_bit(epoch, signer);
+        }
+        self.add_commits((epoch, certificate.round.0, certificate.block_id), members)
+    }
+
+    fn add_commits(&mut self, place: Place, more: u64) -> Result<(), Violation> {
+        let (epoch, round, id) = place;
+        let members = self.commits.entry(place).or_default();
+        *members |= more;
         let members = *members;
         if !self.committed.contains_key(&(epoch, round)) && self.is_quorum(epoch, members) {
             self.committed.insert((epoch, round), id);
@@ -221,6 +234,12 @@ impl World {
                 missing: format!("of the parent {}", header.parent),
             });
         }
+        let ended = |((of, _), id): (&(u64, u64), &BlockId)| {
+            *of == parent.epoch.0 && *id == header.parent
+        };
+        if parent.epoch < header.epoch && !self.committed.iter().any(ended) {
+            return Err(misplaced("nothing ended the epoch before".to_owned()));
+        }
         if header.timestamp_ms <= parent.timestamp_ms {
             return Err(misplaced("it is not later than its parent".to_owned()));
         }
@@ -253,6 +272,7 @@ impl World {
             .get(&header.parent)
             .and_then(|known| known.state.as_ref())
             .ok_or_else(|| misplaced("its parent has no state"))?;
+        let next_hash;
         let expected = if is_suffix(parent, header) {
             if !known.block.payload.is_empty() || header.height != parent.height {
                 return Err(misplaced("a suffix block is empty and repeats the height"));
@@ -281,6 +301,10 @@ impl World {
                 .ledger
                 .execute(before, &known.block.payload)
                 .map_err(|_| misplaced("its payload is invalid"))?;
+            next_hash = match &result.next_validators {
+                Some(set) => set.hash(),
+                None => result.validators_hash,
+            };
             [
                 ("state root", result.state_root, header.state_root),
                 ("receipts root", result.receipts_root, header.receipts_root),
@@ -289,11 +313,7 @@ impl World {
                     result.validators_hash,
                     header.validators_hash,
                 ),
-                (
-                    "next validators hash",
-                    result.next_validators_hash,
-                    header.next_validators_hash,
-                ),
+                ("next validators hash", next_hash, header.next_validators_hash),
                 ("chain id", self.committee.genesis.chain_id, header.chain_id),
             ]
         };

@@ -4,7 +4,7 @@
 
 use cairn_consensus::{
     Admission, Block, BlockId, BuiltBlock, Config, Effect, Input, Message, Params, Recovery,
-    Replica, SafetyRecord, Timer,
+    Replica, SafetyRecord, Timer, ValidatorSet,
 };
 use cairn_crypto::{Digest, merkle};
 use cairn_simulator::committee::Committee;
@@ -141,10 +141,9 @@ impl Machine {
     }
 
     fn take(&mut self, message: &Message) {
-        let set = self.replica.validators().clone();
-        if self.replica.admit(message) != Admission::Verify {
+        let Admission::Verify(set) = self.replica.admit(message) else {
             return;
-        }
+        };
         let chain_id = self.committee.chain_id();
         if let Message::Timeout { timeout, .. } = message {
             let key = (timeout.round.0, timeout.high_qc_round.0);
@@ -213,7 +212,14 @@ impl Machine {
                     block,
                 })
             }
-            Effect::Finalize { blocks, cert } => {
+            Effect::Finalize {
+                blocks,
+                cert,
+                epoch_end,
+            } => {
+                if let Some(end) = epoch_end {
+                    self.record = *end.record;
+                }
                 for block in &blocks {
                     self.stored.remove(&block.id());
                 }
@@ -266,6 +272,10 @@ fn recover(
         final_header: last.clone(),
         final_cert: cert,
         validators: committee.ledger.schedule[set].clone(),
+        recent: std::iter::once(&committee.genesis)
+            .chain(chain.iter().map(|block| &block.header))
+            .cloned()
+            .collect(),
         history,
         record: record.clone(),
         pending: pending.to_vec(),
@@ -274,19 +284,15 @@ fn recover(
 }
 
 /// Who signed a message.
-fn sender(
-    set: &cairn_consensus::ValidatorSet,
-    message: &Message,
-) -> cairn_consensus::ValidatorIndex {
-    match message {
-        Message::Proposal(proposal) => set
-            .index_of(&proposal.block.header.proposer)
-            .unwrap_or(cairn_consensus::ValidatorIndex(0)),
+fn sender(set: &ValidatorSet, message: &Message) -> Digest {
+    let seat = match message {
+        Message::Proposal(proposal) => return proposal.block.header.proposer,
         Message::Vote(vote) => vote.voter,
         Message::CommitVote(vote) => vote.voter,
         Message::Timeout { timeout, .. } => timeout.voter,
-        _ => cairn_consensus::ValidatorIndex(0),
-    }
+        _ => return Digest::ZERO,
+    };
+    set.get(seat).map_or(Digest::ZERO, |validator| validator.id)
 }
 
 /// A debug text without the values of a field.
