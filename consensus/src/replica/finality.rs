@@ -102,7 +102,9 @@ impl Replica {
         }
         if epoch > self.epoch {
             self.seal();
-            let lost = self.tree.ids();
+            let mut lost = self.tree.ids();
+            // The new root may have been in the tree: its state is what the next epoch starts from.
+            lost.retain(|block| *block != id);
             self.begin_epoch(header, history, Some(certificate), validators, recent);
             self.discard(lost);
             return self.after_final(Vec::new());
