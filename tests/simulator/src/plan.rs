@@ -178,7 +178,7 @@ impl Plan {
             1 if seats.len() > 4 => {
                 seats.remove(random.below(seats.len()));
             }
-            2 if self.members < MEMBERS.min(40) => {
+            2 if self.members < MEMBERS.min(40) && seats.len() > 1 => {
                 let place = random.below(seats.len());
                 seats[place] = (self.members, 1);
                 self.members += 1;

@@ -19,6 +19,9 @@ pub const ROUNDS_TO_MEET: u64 = 40;
 /// Simulated milliseconds that the goal may take.
 pub const MS_FOR_GOAL: u64 = 600_000;
 
+/// Simulated milliseconds that everybody else may take after the first has reached the goal.
+pub const MS_TO_CATCH_UP: u64 = 30_000;
+
 /// What a run gave.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -102,17 +105,21 @@ fn play(
     *points = simulation.nodes[0].points;
     simulation.heal()?;
     let (from, since, began) = (
-        simulation.checks.final_height(),
+        fastest(simulation),
         simulation.rounds(),
         simulation.elapsed(),
     );
     let wanted = simulation.plan.goal;
     let goal = from + wanted;
     let most_rounds = ROUNDS_TO_MEET + wanted * ROUNDS_PER_BLOCK;
-    let reached = simulation.run_until(began + MS_FOR_GOAL, |simulation| {
-        simulation.rounds() > since + most_rounds || slowest(simulation) >= goal
+    let mut reached = simulation.run_until(began + MS_FOR_GOAL, |simulation| {
+        simulation.rounds() > since + most_rounds || fastest(simulation) >= goal
     })?;
     *rounds_to_goal = simulation.rounds() - since;
+    if reached && fastest(simulation) >= goal {
+        let end = simulation.elapsed() + MS_TO_CATCH_UP;
+        reached = simulation.run_until(end, |simulation| slowest(simulation) >= goal)?;
+    }
     for node in 0..simulation.nodes.len() {
         simulation.sync(node, usize::MAX)?;
     }
@@ -126,6 +133,15 @@ fn play(
         ms: simulation.elapsed() - began,
         places: places(simulation),
     })
+}
+
+/// Final height of the fastest honest node.
+fn fastest(simulation: &Simulation) -> u64 {
+    (0..simulation.nodes.len())
+        .filter(|node| simulation.is_honest(*node))
+        .map(|node| simulation.nodes[node].final_height())
+        .max()
+        .unwrap_or(0)
 }
 
 /// Final height of the slowest honest validator of the current epoch.

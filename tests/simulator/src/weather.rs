@@ -205,6 +205,7 @@ impl Simulation {
             let offset = self.nodes[node].clock.offset_ms;
             let skew = i64::try_from(self.plan.skew_ms).unwrap_or(0);
             self.nodes[node].clock.offset_ms = offset.clamp(-skew, skew);
+            self.nodes[node].late.clear();
             if self.nodes[node].replica.is_none() {
                 self.schedule(0, Event::Start { node });
             }
