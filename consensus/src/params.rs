@@ -24,8 +24,8 @@ pub struct Params {
     pub max_clock_skew_ms: u64,
     /// Messages for rounds further ahead or behind than this are not kept.
     pub round_window: u64,
-    /// Missing blocks at most this far above the final one are fetched one by one; beyond, block
-    /// sync is asked for.
+    /// Final blocks that are missing are fetched one by one if they are at most this far above the last one here; beyond,
+    /// block sync is asked for. Blocks that are certified and not final are fetched one by one, however far.
     pub fetch_window: u64,
 }
 

@@ -6,7 +6,8 @@
 //!
 //! # The protocol
 //!
-//! Rounds follow each other; each has a [`leader`](fn@crate::leader). In round `r`:
+//! Rounds follow each other; each has a [`leader`](fn@crate::leader), but for validators that have failed lately, who
+//! are passed over for a while. In round `r`:
 //!
 //! 1. The leader proposes a block that extends the highest certified one. Certificates are not sent along:
 //!    everybody assembles them from the broadcast votes. Only the reason why round `r - 1` needs no
@@ -32,6 +33,14 @@
 //!   proposal is on the table, a heartbeat is due, or the round has been given up already.
 //! - No empty blocks but these: one when the heartbeat is due, and one when the parent is not final
 //!   and the round began by a TimeoutCert or has lasted [`Params::empty_block_ms`](crate::Params).
+//!
+//! # Epochs
+//!
+//! The block that changes the validator set is the last of its epoch. Until it is final, only empty blocks may follow
+//! it, the suffix blocks: they repeat its height and results, are never final, and a commit vote for one is a commit vote
+//! for the epoch's last block. They serve to end the epoch when the rounds after its last block fail. Once the last block is
+//! final, the new validators begin with round 1 on top of it, with fresh safety records. Whoever stays behind is shown the
+//! certificate that ended its epoch; messages of other epochs are not looked at otherwise.
 //!
 //! # Where things are
 //!
@@ -117,7 +126,11 @@ enum Building {
     /// Not asked for.
     Idle,
     /// The host is at it. `more_work`: transactions were announced since it was asked.
-    Asked { allow_empty: bool, more_work: bool },
+    Asked {
+        parent: BlockId,
+        allow_empty: bool,
+        more_work: bool,
+    },
     /// The host had nothing to propose.
     Nothing { allow_empty: bool },
 }

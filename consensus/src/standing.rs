@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Rounds after which everybody gets another chance. A leader that stays away costs one round in each term.
-pub(crate) const TERM: u64 = 1024;
+pub(crate) const TERM: u64 = 4096;
 
 /// A block's leader depends on ancestors at least so many heights below it.
 pub(crate) const LAG: u64 = 10;
@@ -140,4 +140,147 @@ impl Standings {
 /// The height up to which a block's ancestors say who leads.
 pub(crate) fn looked_at(height: Height) -> Height {
     Height(height.0.saturating_sub(LAG))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{BlockId, Validator};
+    use cairn_crypto::{Digest, Seed, SigningKey};
+    use proptest::prelude::*;
+    use std::sync::OnceLock;
+
+    fn set() -> &'static ValidatorSet {
+        static SET: OnceLock<ValidatorSet> = OnceLock::new();
+        SET.get_or_init(|| {
+            let members = (0..10u64).map(|index| {
+                let id = Digest::of(&index.to_le_bytes());
+                let seed = Seed::new(*id.as_bytes());
+                let key = SigningKey::from_seed(&seed).unwrap().public_key().clone();
+                Validator { id, key, power: 1 }
+            });
+            ValidatorSet::new(members.collect()).unwrap()
+        })
+    }
+
+    /// A chain as its leaders build it, while those of a round for whom `fails` says so do not.
+    struct Chain {
+        headers: Vec<Header>,
+        standings: Standings,
+        round: Round,
+        /// Who led each round.
+        leaders: Vec<ValidatorIndex>,
+    }
+
+    impl Chain {
+        fn new() -> Self {
+            let genesis = Header::genesis(Digest::ZERO, 0, Digest::ZERO, set());
+            let standings = Standings::new(Epoch(0), set().clone(), std::slice::from_ref(&genesis));
+            Self {
+                headers: vec![genesis],
+                standings,
+                round: Round(0),
+                leaders: Vec::new(),
+            }
+        }
+
+        fn leader(&self, round: Round) -> ValidatorIndex {
+            let height = Height(self.headers.len() as u64);
+            let standing = self.standings.at(looked_at(height));
+            self.standings.leader(&standing, round)
+        }
+
+        fn play(&mut self, rounds: u64, fails: impl Fn(Round, ValidatorIndex) -> bool) {
+            for _ in 0..rounds {
+                self.round = self.round.next();
+                let leader = self.leader(self.round);
+                self.leaders.push(leader);
+                if fails(self.round, leader) {
+                    continue;
+                }
+                let parent = self.headers.last().unwrap();
+                let header = Header {
+                    round: self.round,
+                    height: parent.height.next(),
+                    parent: BlockId(Digest::ZERO),
+                    parent_round: parent.round,
+                    proposer: set().get(leader).unwrap().id,
+                    ..parent.clone()
+                };
+                let standing = self.standings.after(None, &header, None);
+                self.standings.push(header.height, standing);
+                self.headers.push(header);
+            }
+        }
+    }
+
+    #[test]
+    fn a_leader_that_fails_is_passed_over_until_the_next_term() {
+        let mut chain = Chain::new();
+        let stopped = [ValidatorIndex(2), ValidatorIndex(5), ValidatorIndex(8)];
+        chain.play(2 * TERM - 1, |_, leader| stopped.contains(&leader));
+        for index in stopped {
+            let turns = |rounds: &[ValidatorIndex]| {
+                rounds.iter().filter(|leader| **leader == index).count()
+            };
+            let (first, second) = chain.leaders.split_at(usize::try_from(TERM).unwrap() - 1);
+            assert!(
+                (1..=3).contains(&turns(first)),
+                "{index} led {} rounds",
+                turns(first)
+            );
+            assert!((1..=3).contains(&turns(second)), "and is tried again");
+        }
+        let failed = 2 * TERM - 1 - (chain.headers.len() as u64 - 1);
+        assert!(failed <= 18, "{failed} rounds failed");
+    }
+
+    #[test]
+    fn whoever_comes_back_leads_as_before_from_the_next_term_on() {
+        let mut chain = Chain::new();
+        let stopped = ValidatorIndex(4);
+        chain.play(TERM, |round, leader| leader == stopped && round.0 < 100);
+        chain.play(TERM, |_, _| false);
+        let second = &chain.leaders[usize::try_from(TERM).unwrap()..];
+        let turns = second.iter().filter(|leader| **leader == stopped).count();
+        assert!(turns as u64 >= TERM / 10 - 2, "{turns}");
+    }
+
+    #[test]
+    fn no_more_than_f_are_passed_over() {
+        let mut chain = Chain::new();
+        chain.play(200, |_, leader| leader.0 < 5);
+        for round in 201..400 {
+            let standing = chain.standings.at(Height(chain.headers.len() as u64 - 1));
+            assert!(standing.skipped(set(), Round(round)).len() <= 3);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_last_headers_say_all(failures in proptest::collection::vec(any::<bool>(), 1..400), rounds in 1..3 * TERM, more in 0usize..50) {
+            let mut chain = Chain::new();
+            let fails = |round: Round, leader: ValidatorIndex| {
+                let at = usize::try_from(round.0).unwrap() % failures.len();
+                failures[at] && leader.0 % 3 == 0
+            };
+            chain.play(rounds, fails);
+            let needed = usize::try_from(TERM).unwrap() + more;
+            let from = chain.headers.len().saturating_sub(needed);
+            let known = Standings::new(Epoch(0), set().clone(), &chain.headers[from..]);
+            let last = chain.headers.last().unwrap().height;
+            for back in 0..=LAG.min(last.0) {
+                let height = Height(last.0 - back);
+                for ahead in 1..100 {
+                    let round = Round(chain.round.0 + ahead);
+                    prop_assert_eq!(
+                        known.leader(&known.at(height), round),
+                        chain.standings.leader(&chain.standings.at(height), round)
+                    );
+                }
+            }
+        }
+    }
 }

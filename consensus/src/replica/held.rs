@@ -2,8 +2,8 @@
 
 use super::Replica;
 
-/// How many things a replica holds in memory: for metrics, and to see that nobody can fill it. All
-/// is bounded by [`Params::round_window`](crate::Params) and the size of the validator set, whatever is sent.
+/// How many things a replica holds in memory: for metrics, and to see that nobody can fill it. All is
+/// bounded by [`Params::round_window`](crate::Params) and the size of the validator set, whatever is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// Blocks above the last final one.

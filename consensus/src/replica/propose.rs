@@ -116,6 +116,7 @@ impl Replica {
             return self.propose_suffix(parent);
         }
         self.building = Building::Asked {
+            parent,
             allow_empty,
             more_work: false,
         };
@@ -163,13 +164,14 @@ impl Replica {
     /// The host has picked and executed a payload: sign it as this round's proposal (S6).
     pub(super) fn on_built(&mut self, round: Round, parent: BlockId, built: Option<BuiltBlock>) {
         let Building::Asked {
+            parent: asked,
             allow_empty,
             more_work,
         } = self.building
         else {
             return;
         };
-        if round != self.round {
+        if (round, parent) != (self.round, asked) {
             return;
         }
         self.building = Building::Nothing { allow_empty };

@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod blocks;
+mod epochs;
 mod fixture;
+mod limits;
 mod missing;
 #[path = "../simulator/mod.rs"]
 mod simulator;
