@@ -40,7 +40,7 @@ impl Replica {
         match status.epoch.cmp(&self.epoch) {
             Ordering::Equal => self.answer(status, from),
             Ordering::Less => self.answer_epoch(status.epoch, from),
-            Ordering::Greater => self.ask(from),
+            Ordering::Greater => self.peer_is_ahead(from),
         }
     }
 

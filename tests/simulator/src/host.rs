@@ -66,6 +66,7 @@ impl Simulation {
                 self.finalize(node, blocks, cert, record, None)?;
             }
             Effect::SendEpochEnd { to, epoch } => {
+                self.line(|| format!("{node} is to show {} how epoch {epoch} ended", short(to)));
                 if let Some(certificate) = self.nodes[node].disk.epoch_end(epoch).cloned() {
                     let message = Message::Certificate(Certificate::Finality(certificate));
                     self.queue_send(node, Audience::One(to), message);
