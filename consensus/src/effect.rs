@@ -15,7 +15,8 @@ pub enum Effect {
     Persist {
         /// The whole safety record.
         record: Box<SafetyRecord>,
-        /// Blocks voted for or proposed since, with their payload.
+        /// Blocks voted for or proposed since, with their payload. To be kept until a block of their height or a higher one is
+        /// final, discarded or not: somebody may show a certificate for one.
         blocks: Vec<Arc<Block>>,
     },
     /// To every other validator of the message's epoch ([`Message::epoch`]), and to whoever follows.
@@ -40,7 +41,7 @@ pub enum Effect {
         /// The block, with its id in the header's hash.
         block: Arc<Block>,
     },
-    /// These blocks can never become final: their state may be dropped.
+    /// These blocks are of no use any more: what executing them gave may be dropped.
     Discard {
         /// Which.
         ids: Vec<BlockId>,

@@ -264,7 +264,7 @@ mod tests {
             let mut chain = Chain::new();
             let fails = |round: Round, leader: ValidatorIndex| {
                 let at = usize::try_from(round.0).unwrap() % failures.len();
-                failures[at] && leader.0 % 3 == 0
+                failures[at] && leader.0.is_multiple_of(3)
             };
             chain.play(rounds, fails);
             let needed = usize::try_from(TERM).unwrap() + more;

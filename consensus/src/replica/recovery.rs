@@ -115,19 +115,12 @@ impl Replica {
     fn take_pending(&mut self, mut pending: Vec<Arc<Block>>) {
         // A certificate tells the ones to keep from those of rounds long past, so it goes first.
         self.resume_round();
-        let mut lost = Vec::new();
         pending.sort_by_key(|block| (block.header.height, block.header.round));
         for block in pending {
             let (id, proposer) = (block.id(), block.header.proposer);
-            let height = block.header.height;
             self.stored.insert(id);
             self.add_block(id, block, vec![proposer]);
-            let kept = self.tree.contains(&id) || self.orphans.contains_key(&id);
-            if !kept && height >= self.final_height() {
-                lost.push(id);
-            }
         }
-        self.discard(lost);
     }
 
     /// Goes where the safety record says that this replica has been.

@@ -4,9 +4,9 @@ use super::fixture::*;
 use crate::simulator::committee::{chain_id, index_of, key};
 use cairn_consensus::{
     Admission, Block, BlockRejection, Certificate, CommitVoteBody, Config, DropReason, Effect,
-    Epoch, EpochEnd, Execution, FinalityCert, Header, HeaderMismatch, Input, Message, Params,
-    Proposal, Recovery, Refusal, Replica, Round, SafetyRecord, Statement, Status, Timer, Validator,
-    ValidatorSet, leader, payload_root,
+    Epoch, EpochEnd, Execution, FinalityCert, Header, HeaderMismatch, Height, Input, Message,
+    Params, Proposal, Recovery, Refusal, Replica, Round, SafetyRecord, Statement, Status, Timer,
+    Validator, ValidatorSet, leader, payload_root,
 };
 use cairn_crypto::{Digest, SigningKey};
 use std::sync::Arc;
@@ -521,22 +521,19 @@ fn a_record_of_a_later_epoch_keeps_its_word() {
 }
 
 #[test]
-fn pending_blocks_of_an_epoch_that_is_over_are_dropped() {
+fn pending_blocks_of_an_epoch_that_is_over_are_passed_by() {
     let (_, end) = at_the_end(2);
-    let suffix = suffix(&end, 2);
-    let id = suffix.id();
+    let mut above = suffix(&end, 2);
+    above.height = Height(9);
     let mut recovery = recovery(SafetyRecord::genesis(Epoch(1)), Some(&end));
     let payload = vec![];
-    recovery.pending = vec![Arc::new(Block {
-        header: suffix,
-        payload,
-    })];
-    let (_, effects) = Replica::recover(config(2), recovery, NOW);
-    assert!(
-        effects
-            .iter()
-            .any(|effect| matches!(effect, Effect::Discard { ids } if *ids == [id]))
-    );
+    for header in [suffix(&end, 2), above] {
+        let payload = payload.clone();
+        recovery.pending.push(Arc::new(Block { header, payload }));
+    }
+    let (replica, effects) = Replica::recover(config(2), recovery, NOW);
+    assert_eq!((replica.held().blocks, replica.held().orphans), (0, 0));
+    assert!(executions(&effects).is_empty());
 }
 
 #[test]

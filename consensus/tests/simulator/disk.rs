@@ -65,9 +65,10 @@ impl Disk {
                     self.chain.len() as u64 + 1,
                     "final blocks leave no gap"
                 );
-                self.pending.remove(&block.id());
                 self.chain.push(block);
             }
+            let tip = self.final_header().height;
+            self.pending.retain(|_, block| block.header.height > tip);
             if self.final_header().ends_epoch() {
                 let cert = Arc::clone(&commit.cert);
                 self.epoch_ends.insert(cert.epoch, cert);

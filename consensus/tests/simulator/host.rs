@@ -12,6 +12,9 @@ use cairn_crypto::{Digest, Hasher, merkle};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// The certificates with which epochs ended.
+type EpochEnds = BTreeMap<Epoch, Arc<FinalityCert>>;
+
 pub struct Host {
     pub replica: Option<Replica>,
     pub disk: Disk,
@@ -25,7 +28,7 @@ pub struct Host {
     blocks: BTreeMap<BlockId, Arc<Block>>,
     committee: Arc<Committee>,
     /// What block sync fetched, by the last block, until it is committed.
-    synced_blocks: Vec<(BlockId, Vec<Arc<Block>>, BTreeMap<Epoch, Arc<FinalityCert>>)>,
+    synced_blocks: Vec<(BlockId, Vec<Arc<Block>>, EpochEnds)>,
 }
 
 /// The state after a payload: a hash chain.
@@ -201,7 +204,6 @@ impl Simulation {
             Effect::Discard { ids } => {
                 for id in ids {
                     self.hosts[node].states.remove(&id);
-                    self.hosts[node].disk.pending.remove(&id);
                 }
             }
             Effect::Build {
