@@ -36,7 +36,9 @@ impl Replica {
             self.review_rejections(id);
         } else if height.0 - self.final_height().0 > self.config.params.fetch_window {
             self.report_behind(height, from);
-        } else if !self.orphans.contains_key(&id) {
+        } else if self.orphans.contains_key(&id) {
+            self.seek_branch(id);
+        } else {
             self.want(id, round, signers);
         }
     }

@@ -74,6 +74,7 @@ impl Replica {
             return;
         }
         self.round_timer_armed = false;
+        self.seek_branches();
         self.give_up_round();
     }
 

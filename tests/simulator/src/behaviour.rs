@@ -181,9 +181,7 @@ impl Kind {
             Self::Replayer => Box::new(replayer::Replayer::default()),
             Self::StaleLeader => Box::new(stale_leader::StaleLeader::default()),
             Self::WrongRoots => Box::new(wrong_roots::WrongRoots),
-            Self::CertificateForger => {
-                Box::new(certificate_forger::CertificateForger::default())
-            }
+            Self::CertificateForger => Box::new(certificate_forger::CertificateForger::default()),
             Self::Flooder => Box::new(flooder::Flooder),
             Self::Silent => Box::new(silent::Silent::new(random)),
         }

@@ -50,7 +50,9 @@ impl<R: Fn(u64) -> String + Sync> Campaign<R> {
                 });
             }
         });
-        let tally = tally.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let tally = tally
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         println!("{}", tally.figures);
         println!(
             "{} {} from {} on in {:.1} s on {} threads; at most {} rounds to the goal after the faults",
@@ -78,7 +80,9 @@ impl<R: Fn(u64) -> String + Sync> Campaign<R> {
         tally: &Mutex<Tally>,
         run: &(impl Fn(u64, Trace) -> Outcome + Sync),
     ) -> bool {
-        let over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        let over = self
+            .deadline
+            .is_some_and(|deadline| Instant::now() >= deadline);
         let index = next.fetch_add(1, Ordering::Relaxed);
         if over || index >= self.count {
             return false;
@@ -88,9 +92,14 @@ impl<R: Fn(u64) -> String + Sync> Campaign<R> {
         if let Some(violation) = &outcome.violation {
             // The same again, for its last lines.
             let text = run(number, Trace::last(LINES)).text;
-            println!("{text}FAILED: {violation}\n  replay: {}\n", (self.replay)(number));
+            println!(
+                "{text}FAILED: {violation}\n  replay: {}\n",
+                (self.replay)(number)
+            );
         }
-        let mut tally = tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut tally = tally
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         tally.figures.add(&outcome.figures);
         tally.done += 1;
         tally.most_rounds = tally.most_rounds.max(outcome.rounds_to_goal);

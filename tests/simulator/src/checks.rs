@@ -114,13 +114,13 @@ impl Checks {
             Message::Proposal(proposal) => {
                 self.world.add_block(&proposal.block);
                 if let Some(certificate) = &proposal.timeout_cert {
-                    self.judge.timeout(certificate).map_err(|reason| {
-                        Violation::Certificate {
+                    self.judge
+                        .timeout(certificate)
+                        .map_err(|reason| Violation::Certificate {
                             node,
                             what: "the timeout certificate of a proposal",
                             reason,
-                        }
-                    })?;
+                        })?;
                     self.world.check_claims(node, certificate)?;
                 }
                 self.journals[node].proposal(speaker, proposal)
@@ -226,13 +226,11 @@ impl Checks {
     ///
     /// # Errors
     /// If it accuses an honest member.
-    pub fn evidence(
-        &mut self,
-        node: usize,
-        evidence: &Evidence,
-    ) -> Result<(), Violation> {
+    pub fn evidence(&mut self, node: usize, evidence: &Evidence) -> Result<(), Violation> {
         self.count += 1;
-        let offender = self.judge.member(evidence.position().0.0, evidence.offender());
+        let offender = self
+            .judge
+            .member(evidence.position().0.0, evidence.offender());
         match offender {
             Some(member) if !self.honest[member] => {
                 self.accused.insert(member);

@@ -62,7 +62,11 @@ impl Simulation {
         }
         let mut behaviours = std::mem::take(&mut self.nodes[node].behaviours);
         let mut said = vec![(to, message)];
-        if self.nodes[node].replica.as_ref().is_some_and(|replica| replica.me().is_some()) {
+        if self.nodes[node]
+            .replica
+            .as_ref()
+            .is_some_and(|replica| replica.me().is_some())
+        {
             for behaviour in &mut behaviours {
                 let before = std::mem::take(&mut said);
                 said = self.scene(node, |scene| {

@@ -103,7 +103,8 @@ impl Disk {
                 }
                 let height = self.height();
                 // Suffix blocks repeat the height of their epoch's last block.
-                self.pending.retain(|_, block| block.header.height.0 > height);
+                self.pending
+                    .retain(|_, block| block.header.height.0 > height);
                 for end in ends.into_iter().flatten() {
                     self.certs.insert(end.height.0, end);
                 }
@@ -183,7 +184,10 @@ impl Disk {
     #[must_use]
     pub fn above(&self, height: u64) -> Vec<Arc<Block>> {
         let from = usize::try_from(height).unwrap_or(usize::MAX);
-        self.chain.get(from..).map(<[_]>::to_vec).unwrap_or_default()
+        self.chain
+            .get(from..)
+            .map(<[_]>::to_vec)
+            .unwrap_or_default()
     }
 
     /// A block that is stored, final or not.

@@ -1,7 +1,7 @@
 //! What a replica asks of its host, done.
 
-use crate::block_ids::id_of;
 use crate::behaviour::Audience;
+use crate::block_ids::id_of;
 use crate::checks::{Speaker, Violation};
 use crate::disk::Write;
 use crate::node::{Fetched, Io};
@@ -123,12 +123,14 @@ impl Simulation {
         let it = &mut self.nodes[node];
         it.blocks.insert(id, Arc::clone(block));
         let Some(state) = it.states.get(&parent).copied() else {
-            let what = format!("to execute {} on a parent without a state", describe_block(block));
+            let what = format!(
+                "to execute {} on a parent without a state",
+                describe_block(block)
+            );
             return Err(Self::impossible(node, what));
         };
-        let missing = |transaction| {
-            it.late.contains(transaction) || !self.transactions.contains(transaction)
-        };
+        let missing =
+            |transaction| it.late.contains(transaction) || !self.transactions.contains(transaction);
         let result = if block.payload.iter().any(missing) && !is_made_up(block) {
             self.figures.late_payloads += 1;
             Err(BlockRejection::PayloadUnavailable)
@@ -149,8 +151,10 @@ impl Simulation {
         let it = &mut self.nodes[node];
         it.blocks.insert(id, Arc::clone(block));
         let state = it.states.get(&parent).copied();
-        let next = state.and_then(|state| self.committee.ledger.execute(&state, &block.payload).ok());
-        let (state, _) = next.ok_or_else(|| Self::impossible(node, "to adopt what it did not build"))?;
+        let next =
+            state.and_then(|state| self.committee.ledger.execute(&state, &block.payload).ok());
+        let (state, _) =
+            next.ok_or_else(|| Self::impossible(node, "to adopt what it did not build"))?;
         it.states.insert(id, state);
         Ok(())
     }
@@ -172,7 +176,9 @@ impl Simulation {
             None
         } else {
             let executed = self.committee.ledger.execute(state, &payload);
-            executed.ok().map(|(_, execution)| BuiltBlock { payload, execution })
+            executed
+                .ok()
+                .map(|(_, execution)| BuiltBlock { payload, execution })
         };
         let after = self.random.between(0, 3) + self.network.slowness[node];
         let input = Input::Built {
@@ -349,7 +355,11 @@ impl Simulation {
             .iter()
             .flat_map(|id| self.instances_of(*id))
             .filter(|peer| self.reaches(node, *peer))
-            .find_map(|peer| self.nodes[peer].block(&id).map(|block| (peer, Arc::clone(block))));
+            .find_map(|peer| {
+                self.nodes[peer]
+                    .block(&id)
+                    .map(|block| (peer, Arc::clone(block)))
+            });
         let holder = found.as_ref().map(|(peer, _)| *peer);
         self.line(|| format!("{node} fetches {}: {holder:?} has it", short(id)));
         let (after, input) = match found {
@@ -368,9 +378,10 @@ impl Simulation {
         let asked = self.instances_of(from);
         let others = 0..self.nodes.len();
         let have = self.nodes[node].final_height();
-        let peer = asked.into_iter().chain(others).find(|peer| {
-            self.reaches(node, *peer) && self.nodes[*peer].disk.height() > have
-        });
+        let peer = asked
+            .into_iter()
+            .chain(others)
+            .find(|peer| self.reaches(node, *peer) && self.nodes[*peer].disk.height() > have);
         let Some(peer) = peer else {
             return;
         };
@@ -435,6 +446,7 @@ impl Simulation {
 
 /// Whether a Byzantine proposer made transactions up: these are at hand, and wrong.
 fn is_made_up(block: &Block) -> bool {
-    let made_up = |transaction: &cairn_crypto::Digest| transaction.as_bytes().starts_with(b"invalid!");
+    let made_up =
+        |transaction: &cairn_crypto::Digest| transaction.as_bytes().starts_with(b"invalid!");
     block.payload.iter().any(made_up)
 }

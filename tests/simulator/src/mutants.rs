@@ -19,7 +19,9 @@ pub struct Found {
 /// Runs seeds from `first` on, at most `most`, with a rule broken in every replica, until something goes wrong.
 #[must_use]
 pub fn hunt(mutation: Mutation, first: u64, most: u64) -> Option<Found> {
-    search(mutation, most, |tried| (first + tried, Plan::random(first + tried)))
+    search(mutation, most, |tried| {
+        (first + tried, Plan::random(first + tried))
+    })
 }
 
 /// Runs Twins scenarios, at most `most` of them spread over all, until something goes wrong.

@@ -170,7 +170,10 @@ impl Node {
             self.blocks.retain(|_, block| block.header.height.0 >= kept);
             let blocks = &self.blocks;
             self.states.retain(|block, _| {
-                *block == id || blocks.get(block).is_some_and(|it| it.header.height > height)
+                *block == id
+                    || blocks
+                        .get(block)
+                        .is_some_and(|it| it.header.height > height)
             });
         }
     }

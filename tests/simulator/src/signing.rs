@@ -40,7 +40,10 @@ fn pool() -> &'static Pool {
                     .expect("every 32 bytes are a seed")
             })
             .collect();
-        let ids = keys.iter().map(|key| key.public_key().fingerprint()).collect();
+        let ids = keys
+            .iter()
+            .map(|key| key.public_key().fingerprint())
+            .collect();
         let fingerprints = keys
             .iter()
             .map(|key| (key.public_key().clone(), key.public_key().fingerprint()))

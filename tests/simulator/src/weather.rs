@@ -10,7 +10,10 @@ const JUMPER: usize = 0;
 impl Simulation {
     /// Honest nodes that are down.
     fn down(&self) -> usize {
-        self.nodes.iter().filter(|node| node.replica.is_none()).count()
+        self.nodes
+            .iter()
+            .filter(|node| node.replica.is_none())
+            .count()
     }
 
     /// Counts a point at which a crash may happen, and decides.
@@ -80,7 +83,9 @@ impl Simulation {
         self.sync(node, kept)?;
         self.figures.writes_lost += (written - kept) as u64;
         self.nodes[node].crash();
-        self.line(|| format!("node {node} crashes {when}, {kept} of {written} unsynced writes survive"));
+        self.line(|| {
+            format!("node {node} crashes {when}, {kept} of {written} unsynced writes survive")
+        });
         self.figures.restarts += 1;
         let down = if self.crash_random.chance(500) {
             self.crash_random.between(1, 200)
@@ -122,7 +127,9 @@ impl Simulation {
         }
         if self.random.chance(faults.clock_jump) && self.may_jump() {
             let node = JUMPER;
-            let by = self.random.weighted(&[(1, 3_000), (1, 60_000), (1, 3_600_000)]);
+            let by = self
+                .random
+                .weighted(&[(1, 3_000), (1, 60_000), (1, 3_600_000)]);
             let by = i64::try_from(by).unwrap_or(0);
             let offset = if self.random.chance(500) { by } else { -by };
             self.nodes[node].clock.offset_ms = offset.max(-900_000);

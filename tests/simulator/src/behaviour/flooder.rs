@@ -1,9 +1,7 @@
 //! Says much that is of no use: votes for blocks that do not exist, rounds far ahead, questions.
 
 use super::{Audience, Behaviour, Scene};
-use cairn_consensus::{
-    BlockId, Height, Message, Round, Status, TimeoutBody, VoteBody,
-};
+use cairn_consensus::{BlockId, Height, Message, Round, Status, TimeoutBody, VoteBody};
 use cairn_crypto::Digest;
 
 /// See the module.

@@ -21,7 +21,8 @@ impl Behaviour for StaleLeader {
             self.heard.drain(..self.heard.len().saturating_sub(KEPT));
             if let Some(certificate) = &proposal.timeout_cert {
                 self.excuses.push_back(Arc::clone(certificate));
-                self.excuses.drain(..self.excuses.len().saturating_sub(KEPT));
+                self.excuses
+                    .drain(..self.excuses.len().saturating_sub(KEPT));
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use crate::committee::Committee;
 use crate::signing::{self, Scheme};
-use cairn_consensus::{CommitVote, FinalityCert, QuorumCert, SignerSet, TimeoutCert, ValidatorIndex, Vote};
+use cairn_consensus::{
+    CommitVote, FinalityCert, QuorumCert, SignerSet, TimeoutCert, ValidatorIndex, Vote,
+};
 use cairn_crypto::{Digest, Signature};
 use std::sync::Arc;
 

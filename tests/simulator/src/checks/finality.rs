@@ -60,9 +60,8 @@ impl Finality {
         let certified = last.is_some_and(|block| {
             id_of(block) == cert.block_id && block.header.height == cert.height
         });
-        let ends = last.is_some_and(|block| {
-            block.header.validators_hash != block.header.next_validators_hash
-        });
+        let ends = last
+            .is_some_and(|block| block.header.validators_hash != block.header.next_validators_hash);
         if !certified || epoch_ended.is_some_and(|ended| ended != ends) {
             return Err(Violation::Impossible {
                 node,
@@ -88,7 +87,9 @@ impl Finality {
             });
         }
         self.heights[node] = height;
-        let known = usize::try_from(height).ok().and_then(|at| self.chain.get(at));
+        let known = usize::try_from(height)
+            .ok()
+            .and_then(|at| self.chain.get(at));
         match known {
             Some(known) if *known == id => Ok(()),
             Some(known) => Err(Violation::TwoFinalBlocks {
@@ -139,7 +140,11 @@ impl Finality {
                 result.validators_hash,
                 header.validators_hash,
             ),
-            ("next validators hash", next_hash, header.next_validators_hash),
+            (
+                "next validators hash",
+                next_hash,
+                header.next_validators_hash,
+            ),
             ("payload root", merkle::root(&payload), header.payload_root),
             (
                 "history root",

@@ -167,7 +167,12 @@ impl Journal {
     ) -> Result<bool, Violation> {
         let (node, epoch, round) = (speaker.node, timeout.epoch.0, timeout.round.0);
         let claim = timeout.high_qc_round.0;
-        if !self.note(speaker, TIMEOUT, (epoch, round), Digest::of(&claim.to_le_bytes()))? {
+        if !self.note(
+            speaker,
+            TIMEOUT,
+            (epoch, round),
+            Digest::of(&claim.to_le_bytes()),
+        )? {
             return Ok(false);
         }
         if epoch == self.epoch {
@@ -220,7 +225,11 @@ pub(super) fn check_record(
     after: &SafetyRecord,
 ) -> Result<(), Violation> {
     let fields = [
-        ("last_voted_round", before.last_voted_round, after.last_voted_round),
+        (
+            "last_voted_round",
+            before.last_voted_round,
+            after.last_voted_round,
+        ),
         (
             "highest_timeout_round",
             before.highest_timeout_round,

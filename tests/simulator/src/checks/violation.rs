@@ -19,7 +19,9 @@ pub enum Violation {
         got: BlockId,
     },
     /// A final block that does not stand on the last one.
-    #[error("node {node}: the final block of height {height} does not follow height {last}, block {id}")]
+    #[error(
+        "node {node}: the final block of height {height} does not follow height {last}, block {id}"
+    )]
     NotOnTheLast {
         /// Who.
         node: usize,
@@ -31,7 +33,9 @@ pub enum Violation {
         id: BlockId,
     },
     /// A block that an honest node voted for or made final says something wrong.
-    #[error("node {node} accepts a block of height {height} with a wrong {field}: {got}, not {expected}")]
+    #[error(
+        "node {node} accepts a block of height {height} with a wrong {field}: {got}, not {expected}"
+    )]
     WrongField {
         /// Who.
         node: usize,
@@ -113,7 +117,9 @@ pub enum Violation {
         record: u64,
     },
     /// A certificate that must exist does not: nobody can have seen it.
-    #[error("node {node}: {what} of round {round} rests on a certificate that nobody can hold: {missing}")]
+    #[error(
+        "node {node}: {what} of round {round} rests on a certificate that nobody can hold: {missing}"
+    )]
     NoCertificate {
         /// Who.
         node: usize,
@@ -125,7 +131,9 @@ pub enum Violation {
         missing: String,
     },
     /// A vote against a block that a quorum has committed to.
-    #[error("an honest vote of round {round} for {voted}, beside {committed}, committed in round {committed_round}")]
+    #[error(
+        "an honest vote of round {round} for {voted}, beside {committed}, committed in round {committed_round}"
+    )]
     AgainstCommitted {
         /// Of the vote.
         round: u64,
@@ -177,7 +185,9 @@ pub enum Violation {
         what: String,
     },
     /// No progress after the faults have ended.
-    #[error("{blocks} of {wanted} blocks became final in {rounds} rounds and {ms} ms after the faults ended: {places}")]
+    #[error(
+        "{blocks} of {wanted} blocks became final in {rounds} rounds and {ms} ms after the faults ended: {places}"
+    )]
     Stalled {
         /// Final blocks since, at the slowest honest validator.
         blocks: u64,

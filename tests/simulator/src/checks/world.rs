@@ -5,7 +5,8 @@ use crate::block_ids::id_of;
 use crate::committee::Committee;
 use crate::ledger::State;
 use cairn_consensus::{
-    Block, BlockId, CommitVote, FinalityCert, Header, QuorumCert, Timeout, TimeoutCert, ValidatorIndex, Vote,
+    Block, BlockId, CommitVote, FinalityCert, Header, QuorumCert, Timeout, TimeoutCert,
+    ValidatorIndex, Vote,
 };
 use cairn_crypto::Digest;
 use std::collections::BTreeMap;
@@ -234,9 +235,8 @@ impl World {
                 missing: format!("of the parent {}", header.parent),
             });
         }
-        let ended = |((of, _), id): (&(u64, u64), &BlockId)| {
-            *of == parent.epoch.0 && *id == header.parent
-        };
+        let ended =
+            |((of, _), id): (&(u64, u64), &BlockId)| *of == parent.epoch.0 && *id == header.parent;
         if parent.epoch < header.epoch && !self.committed.iter().any(ended) {
             return Err(misplaced("nothing ended the epoch before".to_owned()));
         }
@@ -313,7 +313,11 @@ impl World {
                     result.validators_hash,
                     header.validators_hash,
                 ),
-                ("next validators hash", next_hash, header.next_validators_hash),
+                (
+                    "next validators hash",
+                    next_hash,
+                    header.next_validators_hash,
+                ),
                 ("chain id", self.committee.genesis.chain_id, header.chain_id),
             ]
         };
@@ -330,14 +334,20 @@ impl World {
     }
 
     /// A new commit vote of an honest member.
-    pub(super) fn check_commit_vote(&self, node: usize, vote: &CommitVote) -> Result<(), Violation> {
+    pub(super) fn check_commit_vote(
+        &self,
+        node: usize,
+        vote: &CommitVote,
+    ) -> Result<(), Violation> {
         let (epoch, round, id) = (vote.epoch.0, vote.round.0, vote.block_id);
         let misplaced = |reason: &str| Violation::Misplaced {
             node,
             id,
             reason: reason.to_owned(),
         };
-        let header = self.header(&id).ok_or_else(|| misplaced("nobody proposed it"))?;
+        let header = self
+            .header(&id)
+            .ok_or_else(|| misplaced("nobody proposed it"))?;
         if header.height != vote.height || header.epoch.0 != epoch {
             return Err(misplaced("the commit vote names another height or epoch"));
         }

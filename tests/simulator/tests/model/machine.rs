@@ -92,7 +92,10 @@ impl Machine {
             self.record,
             self.stored.keys(),
             self.timer,
-            self.chain.iter().map(|block| block.id()).collect::<Vec<_>>(),
+            self.chain
+                .iter()
+                .map(|block| block.id())
+                .collect::<Vec<_>>(),
             self.diverged,
             self.crashes,
             self.claims
@@ -100,7 +103,13 @@ impl Machine {
                 .map(|(key, voters)| (*key, voters.len()))
                 .collect::<Vec<_>>(),
         );
-        for field in ["tally: ", "signers: ", "signatures: ", "high_qc_rounds: ", "signature: "] {
+        for field in [
+            "tally: ",
+            "signers: ",
+            "signatures: ",
+            "high_qc_rounds: ",
+            "signature: ",
+        ] {
             text = without(&text, field);
         }
         Digest::of(text.as_bytes())

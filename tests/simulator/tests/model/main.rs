@@ -23,7 +23,11 @@ fn limit() -> usize {
 }
 
 fn explore(name: &str, model: Bounded) {
-    let checker = model.checker().target_state_count(limit()).spawn_bfs().join();
+    let checker = model
+        .checker()
+        .target_state_count(limit())
+        .spawn_bfs()
+        .join();
     println!(
         "{name}: {} states, {} of them different, depth {}, {} machines",
         checker.state_count(),
@@ -52,7 +56,10 @@ fn an_adversary_that_leads_round_one() {
         most_crashes: 1,
     };
     let bad = leader_of(1);
-    explore("adversary leads, one round", Bounded::new(four(), Some(bad), bounds));
+    explore(
+        "adversary leads, one round",
+        Bounded::new(four(), Some(bad), bounds),
+    );
 }
 
 #[test]
@@ -63,5 +70,8 @@ fn an_adversary_that_leads_round_one_of_two() {
         most_crashes: 0,
     };
     let bad = leader_of(1);
-    explore("adversary leads, two rounds", Bounded::new(four(), Some(bad), bounds));
+    explore(
+        "adversary leads, two rounds",
+        Bounded::new(four(), Some(bad), bounds),
+    );
 }

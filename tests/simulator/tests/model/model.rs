@@ -8,8 +8,8 @@
 use crate::adversary::Adversary;
 use crate::machine::{Happening, Machine};
 use cairn_consensus::Message;
-use cairn_simulator::committee::Committee;
 use cairn_crypto::Digest;
+use cairn_simulator::committee::Committee;
 use stateright::{Model, Property};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -106,7 +106,11 @@ impl Tables {
             timer: machine.can_time_out(),
             crashes: machine.crashes,
             chain: machine.chain.iter().map(|block| block.id()).collect(),
-            parents: machine.chain.iter().map(|block| block.header.parent).collect(),
+            parents: machine
+                .chain
+                .iter()
+                .map(|block| block.header.parent)
+                .collect(),
             diverged: machine.diverged,
         });
         self.by_digest.insert(key, place);
@@ -135,7 +139,8 @@ impl Bounded {
             .filter(|member| Some(*member) != adversary)
             .collect();
         Self {
-            adversary: adversary.map(|member| Adversary::new(&committee, member, bounds.last_round)),
+            adversary: adversary
+                .map(|member| Adversary::new(&committee, member, bounds.last_round)),
             honest,
             committee,
             bounds,
@@ -189,7 +194,9 @@ impl Bounded {
             }
         }
         let to = tables.machine(&machine, member, history);
-        tables.steps.insert((from, arriving, crash), (to, said.clone()));
+        tables
+            .steps
+            .insert((from, arriving, crash), (to, said.clone()));
         (to, said)
     }
 
@@ -277,38 +284,55 @@ impl Model for Bounded {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always("one final block a height", |model: &Self, network: &Network| {
-                let tables = model.tables.lock().unwrap();
-                let chains: Vec<_> = network
-                    .machines
-                    .iter()
-                    .map(|machine| &tables.machines[*machine as usize].chain)
-                    .collect();
-                chains.iter().all(|one| {
-                    chains.iter().all(|other| {
-                        one.iter().zip(other.iter()).all(|(one, other)| one == other)
+            Property::always(
+                "one final block a height",
+                |model: &Self, network: &Network| {
+                    let tables = model.tables.lock().unwrap();
+                    let chains: Vec<_> = network
+                        .machines
+                        .iter()
+                        .map(|machine| &tables.machines[*machine as usize].chain)
+                        .collect();
+                    chains.iter().all(|one| {
+                        chains.iter().all(|other| {
+                            one.iter()
+                                .zip(other.iter())
+                                .all(|(one, other)| one == other)
+                        })
                     })
-                })
-            }),
-            Property::always("every final block extends the last", |model: &Self, network: &Network| {
-                let tables = model.tables.lock().unwrap();
-                network.machines.iter().all(|machine| {
-                    let known = &tables.machines[*machine as usize];
-                    let genesis = std::iter::once(model.committee.genesis.id());
-                    let expected = genesis.chain(known.chain.iter().copied());
-                    known.parents.iter().copied().zip(expected).all(|(a, b)| a == b)
-                })
-            }),
-            Property::always("nobody finds a certified block wrong", |model: &Self, network: &Network| {
-                let tables = model.tables.lock().unwrap();
-                network
-                    .machines
-                    .iter()
-                    .all(|machine| !tables.machines[*machine as usize].diverged)
-            }),
-            Property::sometimes("everybody has a final block", |model: &Self, network: &Network| {
-                model.heights(network) >= 1
-            }),
+                },
+            ),
+            Property::always(
+                "every final block extends the last",
+                |model: &Self, network: &Network| {
+                    let tables = model.tables.lock().unwrap();
+                    network.machines.iter().all(|machine| {
+                        let known = &tables.machines[*machine as usize];
+                        let genesis = std::iter::once(model.committee.genesis.id());
+                        let expected = genesis.chain(known.chain.iter().copied());
+                        known
+                            .parents
+                            .iter()
+                            .copied()
+                            .zip(expected)
+                            .all(|(a, b)| a == b)
+                    })
+                },
+            ),
+            Property::always(
+                "nobody finds a certified block wrong",
+                |model: &Self, network: &Network| {
+                    let tables = model.tables.lock().unwrap();
+                    network
+                        .machines
+                        .iter()
+                        .all(|machine| !tables.machines[*machine as usize].diverged)
+                },
+            ),
+            Property::sometimes(
+                "everybody has a final block",
+                |model: &Self, network: &Network| model.heights(network) >= 1,
+            ),
         ]
     }
 }
