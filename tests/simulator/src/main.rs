@@ -215,7 +215,7 @@ fn speed() -> ExitCode {
     let mut plan = Plan::calm(1, 4);
     plan.fault_ms = 120_000;
     plan.delay_ms = (1, 3);
-    plan.transaction_ms = 6;
+    plan.transaction_ms = Some(6);
     let began = Instant::now();
     let outcome = run::run(plan);
     let seconds = began.elapsed().as_secs_f64();

@@ -52,6 +52,8 @@ pub struct Plan {
     pub twins: Vec<usize>,
     /// Members that break the rules, and how.
     pub byzantine: BTreeMap<usize, Vec<Kind>>,
+    /// Members that are never there.
+    pub absent: Vec<usize>,
     /// What goes wrong.
     pub faults: Faults,
     /// How long it does, in milliseconds.
@@ -66,8 +68,8 @@ pub struct Plan {
     pub hold: u64,
     /// For how long messages are held up.
     pub max_hold_ms: u64,
-    /// Mean time between transactions.
-    pub transaction_ms: u64,
+    /// Mean time between transactions; none without any.
+    pub transaction_ms: Option<u64>,
     /// Mean time between attempts to change the validator set.
     pub epoch_ms: Option<u64>,
     /// Per instance: how long writes are gathered before one sync; none for a sync each.
@@ -93,6 +95,7 @@ impl Plan {
             members: n,
             twins: Vec::new(),
             byzantine: BTreeMap::new(),
+            absent: Vec::new(),
             faults: Faults::default(),
             fault_ms: 1_000,
             delay_ms: (1, 10),
@@ -100,7 +103,7 @@ impl Plan {
             duplicate: 0,
             hold: 0,
             max_hold_ms: 0,
-            transaction_ms: 50,
+            transaction_ms: Some(50),
             epoch_ms: None,
             group_commit_ms: vec![None; n],
             skew_ms: 0,
@@ -140,7 +143,7 @@ impl Plan {
         } else {
             random.between(3_000, 15_000)
         };
-        plan.transaction_ms = random.weighted(&[(3, 20), (3, 60), (2, 200), (1, 1_500)]);
+        plan.transaction_ms = Some(random.weighted(&[(3, 20), (3, 60), (2, 200), (1, 1_500)]));
         plan.group_commit_ms = (0..plan.members)
             .map(|_| random.chance(400).then(|| random.between(1, 30)))
             .collect();

@@ -105,7 +105,7 @@ fn play(
     *points = simulation.nodes[0].points;
     simulation.heal()?;
     let (from, since, began) = (
-        fastest(simulation),
+        simulation.highest_final(),
         simulation.rounds(),
         simulation.elapsed(),
     );
@@ -113,52 +113,26 @@ fn play(
     let goal = from + wanted;
     let most_rounds = ROUNDS_TO_MEET + wanted * ROUNDS_PER_BLOCK;
     let mut reached = simulation.run_until(began + MS_FOR_GOAL, |simulation| {
-        simulation.rounds() > since + most_rounds || fastest(simulation) >= goal
+        simulation.rounds() > since + most_rounds || simulation.highest_final() >= goal
     })?;
     *rounds_to_goal = simulation.rounds() - since;
-    if reached && fastest(simulation) >= goal {
+    if reached && simulation.highest_final() >= goal {
         let end = simulation.elapsed() + MS_TO_CATCH_UP;
-        reached = simulation.run_until(end, |simulation| slowest(simulation) >= goal)?;
+        reached = simulation.run_until(end, |simulation| simulation.lowest_final() >= goal)?;
     }
     for node in 0..simulation.nodes.len() {
         simulation.sync(node, usize::MAX)?;
     }
-    if reached && slowest(simulation) >= goal {
+    if reached && simulation.lowest_final() >= goal {
         return Ok(());
     }
     Err(Violation::Stalled {
-        blocks: slowest(simulation).saturating_sub(from),
+        blocks: simulation.lowest_final().saturating_sub(from),
         wanted,
         rounds: simulation.rounds() - since,
         ms: simulation.elapsed() - began,
         places: places(simulation),
     })
-}
-
-/// Final height of the fastest honest node.
-fn fastest(simulation: &Simulation) -> u64 {
-    (0..simulation.nodes.len())
-        .filter(|node| simulation.is_honest(*node))
-        .map(|node| simulation.nodes[node].final_height())
-        .max()
-        .unwrap_or(0)
-}
-
-/// Final height of the slowest honest validator of the current epoch.
-fn slowest(simulation: &Simulation) -> u64 {
-    if simulation.checks.final_height() == 0 {
-        return 0;
-    }
-    let seats = simulation.plan.seats.get(simulation.checks.final_epoch());
-    (0..simulation.nodes.len())
-        .filter(|node| simulation.is_honest(*node))
-        .filter(|node| {
-            let member = simulation.nodes[*node].member;
-            seats.is_some_and(|seats| seats.iter().any(|(seated, _)| *seated == member))
-        })
-        .map(|node| simulation.nodes[node].final_height())
-        .min()
-        .unwrap_or(0)
 }
 
 fn places(simulation: &Simulation) -> String {

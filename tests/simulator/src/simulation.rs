@@ -174,11 +174,12 @@ impl Simulation {
         }
     }
 
-    /// Whether a node keeps the rules: neither Byzantine nor one of twins.
+    /// Whether a node keeps the rules: neither Byzantine, nor absent, nor one of twins.
     #[must_use]
     pub fn is_honest(&self, node: usize) -> bool {
         let node = &self.nodes[node];
-        !node.is_byzantine() && !self.plan.twins.contains(&node.member)
+        let doubled = self.plan.twins.contains(&node.member);
+        !node.is_byzantine() && !doubled && !self.plan.absent.contains(&node.member)
     }
 
     /// Milliseconds since the beginning.
@@ -221,7 +222,9 @@ impl Simulation {
         for node in 0..self.nodes.len() {
             self.start_node(node)?;
         }
-        self.schedule(1, Event::Transaction);
+        if self.plan.transaction_ms.is_some() {
+            self.schedule(1, Event::Transaction);
+        }
         self.schedule(crate::plan::TICK_MS, Event::Weather);
         if let Some(every) = self.plan.epoch_ms {
             let after = self.random.between(1, every);
@@ -253,6 +256,39 @@ impl Simulation {
             self.handle(next.event)?;
         }
         Ok(true)
+    }
+
+    /// Runs for so many milliseconds.
+    ///
+    /// # Errors
+    /// The first thing that went wrong.
+    pub fn run_for(&mut self, ms: u64) -> Result<(), Violation> {
+        let end = self.elapsed() + ms;
+        self.run_until(end, |_| false).map(|_| ())
+    }
+
+    /// The highest final height of an honest node.
+    #[must_use]
+    pub fn highest_final(&self) -> u64 {
+        let honest = (0..self.nodes.len()).filter(|node| self.is_honest(*node));
+        honest
+            .map(|node| self.nodes[node].final_height())
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The lowest final height of an honest node that has a seat in the current epoch.
+    #[must_use]
+    pub fn lowest_final(&self) -> u64 {
+        let seats = self.plan.seats.get(self.checks.final_epoch());
+        let seated = |member| {
+            seats.is_some_and(|seats| seats.iter().any(|(seated, _)| *seated == member))
+        };
+        (0..self.nodes.len())
+            .filter(|node| self.is_honest(*node) && seated(self.nodes[*node].member))
+            .map(|node| self.nodes[node].final_height())
+            .min()
+            .unwrap_or(0)
     }
 
     fn handle(&mut self, event: Event) -> Result<(), Violation> {
@@ -300,7 +336,8 @@ impl Simulation {
     }
 
     fn start_node(&mut self, node: usize) -> Result<(), Violation> {
-        if self.nodes[node].replica.is_some() {
+        let absent = self.plan.absent.contains(&self.nodes[node].member);
+        if absent || self.nodes[node].replica.is_some() {
             return Ok(());
         }
         let effects = self.recover(node);
@@ -374,7 +411,8 @@ impl Simulation {
     fn transaction(&mut self) -> Result<(), Violation> {
         let count = self.transactions.len() as u64;
         self.announce(Digest::of(&count.to_le_bytes()))?;
-        let after = self.random.between(1, self.plan.transaction_ms * 2);
+        let every = self.plan.transaction_ms.unwrap_or(1_000);
+        let after = self.random.between(1, every * 2);
         self.schedule(after, Event::Transaction);
         Ok(())
     }

@@ -14,7 +14,7 @@ pub fn plan(seed: u64, crash_at: Option<u64>) -> Plan {
     plan.loss = random.weighted(&[(1, 0), (1, 50), (1, 150)]);
     plan.hold = random.weighted(&[(1, 0), (1, 100)]);
     plan.max_hold_ms = 1_500;
-    plan.transaction_ms = random.between(10, 100);
+    plan.transaction_ms = Some(random.between(10, 100));
     let gathers = random.chance(500);
     plan.group_commit_ms = (0..4).map(|_| gathers.then_some(7)).collect();
     plan.crash_at = crash_at.map(|point| (0, point));

@@ -44,7 +44,7 @@ pub fn plan(scenario: u64) -> Plan {
     let mut plan = Plan::calm(scenario, MEMBERS);
     plan.twins = vec![doubled];
     plan.partitions = Some(RoundPartitions { groups });
-    plan.transaction_ms = 100;
+    plan.transaction_ms = Some(100);
     plan.fault_ms = 20_000;
     plan.goal = 3;
     plan.group_commit_ms = vec![None; MEMBERS + 1];

@@ -76,7 +76,10 @@ impl Simulation {
     }
 
     /// Power is lost at one node, which comes back after a while.
-    fn crash(&mut self, node: usize, when: &str) -> Result<(), Violation> {
+    ///
+    /// # Errors
+    /// What it finds on its disk that should not be there.
+    pub fn crash(&mut self, node: usize, when: &str) -> Result<(), Violation> {
         let written = self.nodes[node].disk.unsynced().len();
         // Luck may save the first of them.
         let kept = self.crash_random.below(written + 1);

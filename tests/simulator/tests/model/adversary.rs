@@ -74,7 +74,7 @@ impl Adversary {
             receipts_root: execution.receipts_root,
             history_root: committee.genesis_history().root(),
             validators_hash: execution.validators_hash,
-            next_validators_hash: execution.next_validators_hash,
+            next_validators_hash: execution.next_validators_hash(),
             ..committee.genesis.clone()
         };
         let block = Block { header, payload };

@@ -79,7 +79,9 @@ impl Machine {
 
     /// Whether a timer of a round that matters is set.
     pub fn can_time_out(&self) -> bool {
-        self.timer.is_some() && self.replica.round().0 <= self.last_round
+        self.timer.is_some()
+            && self.replica.round().0 <= self.last_round
+            && self.record.highest_timeout_round < self.replica.round()
     }
 
     /// What it knows, in short: equal for machines that will behave alike. Who signed a certificate makes no difference
@@ -104,6 +106,10 @@ impl Machine {
                 .collect::<Vec<_>>(),
         );
         for field in [
+            "generation: ",
+            "asked: ",
+            "answered: ",
+            "served: ",
             "tally: ",
             "signers: ",
             "signatures: ",

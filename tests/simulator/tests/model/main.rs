@@ -44,6 +44,7 @@ fn four_honest_replicas_in_one_round() {
         last_round: 1,
         most_timers: 4,
         most_crashes: 0,
+        commits_arrive: false,
     };
     explore("four honest, one round", Bounded::new(four(), None, bounds));
 }
@@ -53,25 +54,33 @@ fn an_adversary_that_leads_round_one() {
     let bounds = Bounds {
         last_round: 1,
         most_timers: 3,
-        most_crashes: 1,
+        most_crashes: 0,
+        commits_arrive: false,
     };
     let bad = leader_of(1);
-    explore(
-        "adversary leads, one round",
-        Bounded::new(four(), Some(bad), bounds),
-    );
+    explore("adversary leads, one round", Bounded::new(four(), Some(bad), bounds));
+}
+
+#[test]
+fn an_adversary_that_leads_and_a_crash() {
+    let bounds = Bounds {
+        last_round: 1,
+        most_timers: 1,
+        most_crashes: 1,
+        commits_arrive: false,
+    };
+    let bad = leader_of(1);
+    explore("adversary leads, a crash", Bounded::new(four(), Some(bad), bounds));
 }
 
 #[test]
 fn an_adversary_that_leads_round_one_of_two() {
     let bounds = Bounds {
         last_round: 2,
-        most_timers: 3,
+        most_timers: 2,
         most_crashes: 0,
+        commits_arrive: false,
     };
     let bad = leader_of(1);
-    explore(
-        "adversary leads, two rounds",
-        Bounded::new(four(), Some(bad), bounds),
-    );
+    explore("adversary leads, two rounds", Bounded::new(four(), Some(bad), bounds));
 }

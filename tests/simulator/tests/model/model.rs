@@ -7,7 +7,7 @@
 
 use crate::adversary::Adversary;
 use crate::machine::{Happening, Machine};
-use cairn_consensus::Message;
+use cairn_consensus::{BlockId, Message};
 use cairn_crypto::Digest;
 use cairn_simulator::committee::Committee;
 use stateright::{Model, Property};
@@ -46,8 +46,8 @@ struct Known {
     history: Vec<Happening>,
     timer: bool,
     crashes: u32,
-    chain: Vec<cairn_consensus::BlockId>,
-    parents: Vec<cairn_consensus::BlockId>,
+    /// Final blocks with their parents.
+    chain: Vec<(BlockId, BlockId)>,
     diverged: bool,
 }
 
@@ -67,8 +67,11 @@ pub struct Bounds {
     pub last_round: u64,
     /// Timers that fire, over all machines.
     pub most_timers: u32,
-    /// Crashes of each machine.
+    /// Crashes, over all machines.
     pub most_crashes: u32,
+    /// Whether commit votes arrive. If not, a block counts as final as soon as a quorum has commit-voted for it, whether
+    /// or not any machine knows.
+    pub commits_arrive: bool,
 }
 
 /// A network and its bounds.
@@ -105,11 +108,10 @@ impl Tables {
             history,
             timer: machine.can_time_out(),
             crashes: machine.crashes,
-            chain: machine.chain.iter().map(|block| block.id()).collect(),
-            parents: machine
+            chain: machine
                 .chain
                 .iter()
-                .map(|block| block.header.parent)
+                .map(|block| (block.id(), block.header.parent))
                 .collect(),
             diverged: machine.diverged,
         });
@@ -200,13 +202,69 @@ impl Bounded {
         (to, said)
     }
 
-    fn heights(&self, network: &Network) -> usize {
+    /// Whether the final blocks of all machines lie on one chain from genesis.
+    fn is_one_final_chain(&self, network: &Network) -> bool {
         let tables = self.tables.lock().unwrap();
-        let lengths = network.machines.iter();
-        lengths
-            .map(|machine| tables.machines[*machine as usize].chain.len())
-            .min()
-            .unwrap_or(0)
+        let mut known: BTreeMap<usize, BlockId> = BTreeMap::new();
+        network.machines.iter().all(|machine| {
+            let machine = &tables.machines[*machine as usize];
+            let mut last = self.committee.genesis.id();
+            machine.chain.iter().enumerate().all(|(height, (id, parent))| {
+                let extends = *parent == last && *known.entry(height).or_insert(*id) == *id;
+                last = *id;
+                extends
+            })
+        })
+    }
+
+    fn nobody_diverges(&self, network: &Network) -> bool {
+        let tables = self.tables.lock().unwrap();
+        let mut machines = network.machines.iter();
+        machines.all(|machine| !tables.machines[*machine as usize].diverged)
+    }
+
+    /// The blocks that a quorum has commit-voted for.
+    fn committed(&self, tables: &Tables, network: &Network) -> Vec<BlockId> {
+        let mut commits: BTreeMap<_, u64> = BTreeMap::new();
+        for said in &network.said {
+            if let Message::CommitVote(vote) = &tables.messages[usize::from(*said)] {
+                let key = (vote.epoch, vote.round, vote.block_id);
+                *commits.entry(key).or_default() += 1;
+            }
+        }
+        let enough = self.committee.ledger.schedule[0].quorum_power();
+        commits
+            .into_iter()
+            .filter(|(_, voices)| *voices >= enough)
+            .map(|((.., id), _)| id)
+            .collect()
+    }
+
+    fn is_any_committed(&self, network: &Network) -> bool {
+        let tables = self.tables.lock().unwrap();
+        !self.committed(&tables, network).is_empty()
+    }
+
+    /// Whether all blocks that a quorum has commit-voted for lie on one chain: one a height, and each on the last.
+    fn is_one_chain(&self, network: &Network) -> bool {
+        let tables = self.tables.lock().unwrap();
+        let mut parents = BTreeMap::new();
+        for said in &network.said {
+            if let Message::Proposal(proposal) = &tables.messages[usize::from(*said)] {
+                let header = &proposal.block.header;
+                parents.insert(header.id(), (header.parent, header.height.0));
+            }
+        }
+        let mut chain = BTreeMap::new();
+        for mut id in self.committed(&tables, network) {
+            while let Some((parent, height)) = parents.get(&id) {
+                if *chain.entry(*height).or_insert(id) != id {
+                    return false;
+                }
+                id = *parent;
+            }
+        }
+        true
     }
 }
 
@@ -241,6 +299,10 @@ impl Model for Bounded {
     fn actions(&self, network: &Network, actions: &mut Vec<Action>) {
         let tables = self.tables.lock().unwrap();
         let set = &self.committee.ledger.schedule[0];
+        let machines = network.machines.iter();
+        let crashes: u32 = machines
+            .map(|machine| tables.machines[*machine as usize].crashes)
+            .sum();
         for (place, machine) in network.machines.iter().enumerate() {
             let known = &tables.machines[*machine as usize];
             let mut bundles: BTreeMap<_, Vec<Said>> = BTreeMap::new();
@@ -252,14 +314,15 @@ impl Model for Bounded {
                 }
             }
             for ((phase, ..), bundle) in bundles {
-                if phase == 3 || bundle.len() as u64 >= set.quorum_power() {
+                let arrives = phase != 2 || self.bounds.commits_arrive;
+                if phase == 3 || arrives && bundle.len() as u64 >= set.quorum_power() {
                     actions.push(Action::Arrive(place, bundle));
                 }
             }
             if known.timer && network.timers < self.bounds.most_timers {
                 actions.push(Action::Timer(place));
             }
-            if known.crashes < self.bounds.most_crashes {
+            if crashes < self.bounds.most_crashes {
                 actions.push(Action::Crash(place));
             }
         }
@@ -284,55 +347,10 @@ impl Model for Bounded {
 
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
-            Property::always(
-                "one final block a height",
-                |model: &Self, network: &Network| {
-                    let tables = model.tables.lock().unwrap();
-                    let chains: Vec<_> = network
-                        .machines
-                        .iter()
-                        .map(|machine| &tables.machines[*machine as usize].chain)
-                        .collect();
-                    chains.iter().all(|one| {
-                        chains.iter().all(|other| {
-                            one.iter()
-                                .zip(other.iter())
-                                .all(|(one, other)| one == other)
-                        })
-                    })
-                },
-            ),
-            Property::always(
-                "every final block extends the last",
-                |model: &Self, network: &Network| {
-                    let tables = model.tables.lock().unwrap();
-                    network.machines.iter().all(|machine| {
-                        let known = &tables.machines[*machine as usize];
-                        let genesis = std::iter::once(model.committee.genesis.id());
-                        let expected = genesis.chain(known.chain.iter().copied());
-                        known
-                            .parents
-                            .iter()
-                            .copied()
-                            .zip(expected)
-                            .all(|(a, b)| a == b)
-                    })
-                },
-            ),
-            Property::always(
-                "nobody finds a certified block wrong",
-                |model: &Self, network: &Network| {
-                    let tables = model.tables.lock().unwrap();
-                    network
-                        .machines
-                        .iter()
-                        .all(|machine| !tables.machines[*machine as usize].diverged)
-                },
-            ),
-            Property::sometimes(
-                "everybody has a final block",
-                |model: &Self, network: &Network| model.heights(network) >= 1,
-            ),
+            Property::always("all committed blocks on one chain", Self::is_one_chain),
+            Property::always("all final blocks on one chain", Self::is_one_final_chain),
+            Property::always("nobody diverges", Self::nobody_diverges),
+            Property::sometimes("a block is committed", Self::is_any_committed),
         ]
     }
 }
