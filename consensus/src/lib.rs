@@ -45,6 +45,7 @@
 //! | `header_check` | rule S3, field by field |
 //! | `input`, `effect` | [`Input`] and [`Effect`] |
 //! | [`replica`] | [`Replica`]: the state machine, one file a kind of input |
+//! | `mutation` | the rules broken one at a time, under the feature `mutations`: for the simulator alone |
 //! | `tally`, `tree` | counting voices; the blocks above the last final one |
 #![forbid(unsafe_code)]
 

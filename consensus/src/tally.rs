@@ -51,6 +51,7 @@ impl<T: Clone> Phase<T> {
     fn seen(&self, voter: ValidatorIndex, same: impl Fn(&T) -> bool) -> Seen {
         match self.voices.get(&voter) {
             None => Seen::Nothing,
+            Some(voice) if mutated!(CountVoteTwice) && same(voice) => Seen::Nothing,
             Some(voice) if same(voice) => Seen::Same,
             Some(_) if self.accused.contains(&voter) => Seen::Accused,
             Some(_) => Seen::Other,
@@ -69,7 +70,6 @@ impl<T: Clone> Phase<T> {
                 self.voices.insert(voter, voice);
                 Counted::New
             }
-            Seen::Same if mutated!(CountVoteTwice) => Counted::New,
             Seen::Same | Seen::Accused => Counted::Again,
             Seen::Other => {
                 self.accused.insert(voter);
