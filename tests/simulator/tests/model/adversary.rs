@@ -2,7 +2,7 @@
 
 use cairn_consensus::{
     Block, CommitVoteBody, Epoch, Header, Height, Message, Proposal, Round, Signer, Statement,
-    TimeoutBody, ValidatorIndex, VoteBody, leader, payload_root,
+    TimeoutBody, ValidatorSet, VoteBody, leader, payload_root,
 };
 use cairn_crypto::Digest;
 use cairn_simulator::committee::Committee;
@@ -12,7 +12,8 @@ use std::sync::Arc;
 /// See the module.
 #[derive(Debug)]
 pub struct Adversary {
-    index: ValidatorIndex,
+    id: Digest,
+    schedule: Arc<Vec<ValidatorSet>>,
     signer: Arc<dyn Signer>,
     begins: Vec<Message>,
 }
@@ -24,7 +25,8 @@ impl Adversary {
         let id = signing::fingerprint(member);
         let index = set.index_of(&id).expect("it has a seat");
         let mut adversary = Self {
-            index,
+            id,
+            schedule: Arc::clone(&committee.ledger.schedule),
             signer: Scheme::Stub.signer(member),
             begins: Vec::new(),
         };
@@ -96,8 +98,10 @@ impl Adversary {
             return Vec::new();
         };
         let (header, id) = (&proposal.block.header, proposal.block.id());
-        let vote = VoteBody::of(header, id).into_vote(self.index, &*self.signer);
-        let commit = CommitVoteBody::of(header, id).into_commit_vote(self.index, &*self.signer);
+        let epoch = usize::try_from(header.epoch.0).unwrap();
+        let index = self.schedule[epoch].index_of(&self.id).unwrap();
+        let vote = VoteBody::of(header, id).into_vote(index, &*self.signer);
+        let commit = CommitVoteBody::of(header, id).into_commit_vote(index, &*self.signer);
         vec![
             Message::Vote(vote.unwrap()),
             Message::CommitVote(commit.unwrap()),

@@ -8,7 +8,7 @@ use cairn_consensus::{
 };
 use cairn_crypto::{Digest, merkle};
 use cairn_simulator::committee::Committee;
-use cairn_simulator::ledger::State;
+use cairn_simulator::ledger::{self, State};
 use cairn_simulator::signing::{self, Scheme};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -216,7 +216,13 @@ impl Machine {
             }
             Effect::Build { round, parent, .. } => {
                 let state = self.states.get(&parent)?;
-                let payload = vec![Digest::of(&round.0.to_le_bytes())];
+                // The first block of an epoch ends it, if another is to follow.
+                let more = state.set + 1 < self.committee.ledger.schedule.len();
+                let payload = vec![if more {
+                    ledger::set_change(state.set)
+                } else {
+                    Digest::of(&round.0.to_le_bytes())
+                }];
                 let executed = self.committee.ledger.execute(state, &payload).ok();
                 let block = executed
                     .filter(|_| round.0 <= self.last_round)

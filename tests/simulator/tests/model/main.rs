@@ -46,7 +46,7 @@ fn four_honest_replicas_in_one_round() {
         most_crashes: 0,
         commits_arrive: false,
     };
-    explore("four honest, one round", Bounded::new(four(), None, bounds));
+    explore("four honest, one round", Bounded::new(four(), None, None, bounds));
 }
 
 #[test]
@@ -58,29 +58,74 @@ fn an_adversary_that_leads_round_one() {
         commits_arrive: false,
     };
     let bad = leader_of(1);
-    explore("adversary leads, one round", Bounded::new(four(), Some(bad), bounds));
+    explore("adversary leads, one round", Bounded::new(four(), Some(bad), None, bounds));
 }
 
 #[test]
-fn an_adversary_that_leads_and_a_crash() {
+fn three_of_four_in_two_rounds() {
     let bounds = Bounds {
-        last_round: 1,
+        last_round: 2,
+        most_timers: 3,
+        most_crashes: 0,
+        commits_arrive: true,
+    };
+    let silent = leader_of(3);
+    let model = Bounded::new(four(), None, Some(silent), bounds);
+    explore("three of four, two rounds", model);
+}
+
+#[test]
+fn three_of_four_and_a_crash() {
+    let bounds = Bounds {
+        last_round: 2,
         most_timers: 1,
         most_crashes: 1,
         commits_arrive: false,
     };
-    let bad = leader_of(1);
-    explore("adversary leads, a crash", Bounded::new(four(), Some(bad), bounds));
+    let silent = leader_of(3);
+    let model = Bounded::new(four(), None, Some(silent), bounds);
+    explore("three of four, a crash", model);
+}
+
+/// Four members in two epochs, in another order in the second.
+fn two_epochs() -> Committee {
+    let first = (0..4).map(|member| (member, 1)).collect();
+    let second = (0..4).map(|place| ((place + 1) % 4, 1)).collect();
+    Committee::new(vec![first, second])
+}
+
+/// A member that leads neither of the first rounds.
+fn bystander() -> usize {
+    let committee = two_epochs();
+    let leads = |epoch: usize, round| {
+        let set = &committee.ledger.schedule[epoch];
+        let seat = leader(set, Epoch(epoch as u64), Round(round));
+        committee.seats[epoch][usize::from(seat.0)].0
+    };
+    let leaders = [leads(0, 1), leads(0, 2), leads(1, 1)];
+    (0..4).find(|member| !leaders.contains(member)).unwrap()
 }
 
 #[test]
-fn an_adversary_that_leads_round_one_of_two() {
+fn two_epochs_with_an_adversary() {
+    let bounds = Bounds {
+        last_round: 1,
+        most_timers: 0,
+        most_crashes: 0,
+        commits_arrive: true,
+    };
+    let model = Bounded::new(two_epochs(), Some(bystander()), None, bounds);
+    explore("two epochs, an adversary", model);
+}
+
+#[test]
+fn two_epochs_of_two_rounds() {
     let bounds = Bounds {
         last_round: 2,
-        most_timers: 2,
+        most_timers: 3,
         most_crashes: 0,
-        commits_arrive: false,
+        commits_arrive: true,
     };
-    let bad = leader_of(1);
-    explore("adversary leads, two rounds", Bounded::new(four(), Some(bad), bounds));
+    let model = Bounded::new(two_epochs(), None, Some(bystander()), bounds);
+    explore("two epochs, two rounds each", model);
 }

@@ -45,6 +45,7 @@ struct Known {
     member: usize,
     history: Vec<Happening>,
     timer: bool,
+    epoch: u64,
     crashes: u32,
     /// Final blocks with their parents.
     chain: Vec<(BlockId, BlockId)>,
@@ -63,7 +64,7 @@ struct Tables {
 /// Where the exploration ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Rounds up to this one.
+    /// Rounds of each epoch up to this one.
     pub last_round: u64,
     /// Timers that fire, over all machines.
     pub most_timers: u32,
@@ -107,6 +108,7 @@ impl Tables {
             member,
             history,
             timer: machine.can_time_out(),
+            epoch: machine.replica.epoch().0,
             crashes: machine.crashes,
             chain: machine
                 .chain
@@ -117,6 +119,16 @@ impl Tables {
         });
         self.by_digest.insert(key, place);
         place
+    }
+}
+
+fn round_of(message: &Message) -> u64 {
+    match message {
+        Message::Proposal(proposal) => proposal.block.header.round.0,
+        Message::Vote(vote) => vote.round.0,
+        Message::CommitVote(vote) => vote.round.0,
+        Message::Timeout { timeout, .. } => timeout.round.0,
+        _ => 0,
     }
 }
 
@@ -134,11 +146,16 @@ fn bundle(message: &Message) -> Option<(u8, u64, u64, Digest)> {
 }
 
 impl Bounded {
-    /// Four members, of which `adversary` is not honest.
-    pub fn new(committee: Committee, adversary: Option<usize>, bounds: Bounds) -> Self {
+    /// Four members, of which `adversary` is not honest, and `silent` says nothing.
+    pub fn new(
+        committee: Committee,
+        adversary: Option<usize>,
+        silent: Option<usize>,
+        bounds: Bounds,
+    ) -> Self {
         let committee = Arc::new(committee);
         let honest = (0..committee.seats[0].len())
-            .filter(|member| Some(*member) != adversary)
+            .filter(|member| Some(*member) != adversary && Some(*member) != silent)
             .collect();
         Self {
             adversary: adversary
@@ -215,6 +232,13 @@ impl Bounded {
                 extends
             })
         })
+    }
+
+    fn is_in_last_epoch(&self, network: &Network) -> bool {
+        let tables = self.tables.lock().unwrap();
+        let last = self.committee.ledger.schedule.len() as u64 - 1;
+        let mut machines = network.machines.iter();
+        machines.any(|machine| tables.machines[*machine as usize].epoch == last)
     }
 
     fn nobody_diverges(&self, network: &Network) -> bool {
@@ -308,6 +332,9 @@ impl Model for Bounded {
             let mut bundles: BTreeMap<_, Vec<Said>> = BTreeMap::new();
             for said in &network.said {
                 let message = &tables.messages[usize::from(*said)];
+                if round_of(message) > self.bounds.last_round {
+                    continue;
+                }
                 match bundle(message) {
                     Some(key) => bundles.entry(key).or_default().push(*said),
                     None => actions.push(Action::Arrive(place, vec![*said])),
@@ -351,6 +378,7 @@ impl Model for Bounded {
             Property::always("all final blocks on one chain", Self::is_one_final_chain),
             Property::always("nobody diverges", Self::nobody_diverges),
             Property::sometimes("a block is committed", Self::is_any_committed),
+            Property::sometimes("the last epoch is reached", Self::is_in_last_epoch),
         ]
     }
 }
