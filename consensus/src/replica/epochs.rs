@@ -127,7 +127,8 @@ impl Replica {
             self.answer_epoch(epoch, from);
         }
         if mutated!(DropS0) && epoch < self.epoch {
-            self.give_up_round_of(epoch);
+            let last = self.safety.record().highest_timeout_round;
+            self.give_up_round_of(epoch, last.max(self.high_qc_round()).next());
         }
     }
 

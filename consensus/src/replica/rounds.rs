@@ -1,6 +1,7 @@
 //! Rounds: entering them, and the timer that ends them.
 
 use super::{Building, Replica};
+use crate::mutation::mutated;
 use crate::{Effect, Round, Timer};
 
 impl Replica {
@@ -76,6 +77,9 @@ impl Replica {
         self.round_timer_armed = false;
         self.seek_branches();
         self.give_up_round();
+        if mutated!(TimeoutsBelow) {
+            self.give_up_round_of(self.epoch, round.previous());
+        }
     }
 
     pub(super) fn on_heartbeat(&mut self) {

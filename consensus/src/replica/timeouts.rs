@@ -93,14 +93,9 @@ impl Replica {
         self.safety.record().highest_timeout_round >= self.round
     }
 
-    /// What S0 forbids.
-    pub(super) fn give_up_round_of(&mut self, epoch: Epoch) {
-        let round = self
-            .safety
-            .record()
-            .highest_timeout_round
-            .max(self.high_qc_round());
-        if let Ok(timeout) = self.safety.timeout(epoch, round.next()) {
+    /// What S0 and S5 forbid: gives up a round of another epoch, or one below.
+    pub(super) fn give_up_round_of(&mut self, epoch: Epoch, round: Round) {
+        if let Ok(timeout) = self.safety.timeout(epoch, round) {
             self.must_persist = true;
             let final_height = self.final_height();
             self.emit(Effect::Broadcast(Message::Timeout {
