@@ -1,18 +1,18 @@
 //! The end of an epoch: the block that changes the set, what may stand on it, and what begins then.
 
 use super::fixture::*;
-use crate::simulator::committee::{chain_id, index_of, key};
+use crate::simulator::committee::{index_of, key};
 use cairn_consensus::{
     Admission, Block, BlockRejection, Certificate, CommitVoteBody, Config, DropReason, Effect,
-    Epoch, EpochEnd, Execution, FinalityCert, Header, HeaderMismatch, Height, Input, Message,
-    Params, Proposal, Recovery, Refusal, Replica, Round, SafetyRecord, Statement, Status, Timer,
-    Validator, ValidatorSet, leader, payload_root,
+    Epoch, EpochEnd, Execution, Header, HeaderMismatch, Input, Message, Params, Proposal, Recovery,
+    Refusal, Replica, Round, SafetyRecord, Statement, Status, Timer, Validator, ValidatorSet,
+    leader, payload_root,
 };
 use cairn_crypto::{Digest, SigningKey};
 use std::sync::Arc;
 
 /// Validators 1 and 2 of epoch 0, 1 with a new key, and a new one.
-fn next_set() -> ValidatorSet {
+pub fn next_set() -> ValidatorSet {
     let old = committee().validators.clone();
     let member = |index: usize, key: &SigningKey| Validator {
         id: old
@@ -37,7 +37,7 @@ fn changing() -> Execution {
 }
 
 /// The first block, which changes the set.
-fn last_header(replica: &Replica) -> Header {
+pub fn last_header(replica: &Replica) -> Header {
     Header {
         next_validators_hash: next_set().hash(),
         ..first_header(replica)
@@ -45,7 +45,7 @@ fn last_header(replica: &Replica) -> Header {
 }
 
 /// An empty block of `round` on the epoch's last.
-fn suffix(end: &Header, round: u64) -> Header {
+pub fn suffix(end: &Header, round: u64) -> Header {
     let round = Round(round);
     let proposer = leader(&committee().validators, Epoch(0), round);
     Header {
@@ -59,13 +59,13 @@ fn suffix(end: &Header, round: u64) -> Header {
     }
 }
 
-fn executed(replica: &mut Replica, header: &Header) -> Vec<Effect> {
+pub fn executed(replica: &mut Replica, header: &Header) -> Vec<Effect> {
     let result = Ok(changing());
     let id = header.id();
     replica.step(NOW, Input::Executed { id, result })
 }
 
-fn ended(effects: &[Effect]) -> Option<&EpochEnd> {
+pub fn ended(effects: &[Effect]) -> Option<&EpochEnd> {
     effects.iter().find_map(|effect| match effect {
         Effect::Finalize { epoch_end, .. } => epoch_end.as_ref(),
         _ => None,
@@ -73,7 +73,7 @@ fn ended(effects: &[Effect]) -> Option<&EpochEnd> {
 }
 
 /// A replica that has executed the last block of epoch 0, and the block.
-fn at_the_end(node: usize) -> (Replica, Header) {
+pub fn at_the_end(node: usize) -> (Replica, Header) {
     let mut replica = replica(node);
     let end = last_header(&replica);
     tell(&mut replica, proposal(end.clone()));
@@ -82,20 +82,20 @@ fn at_the_end(node: usize) -> (Replica, Header) {
 }
 
 /// One that is in epoch 1.
-fn beyond_the_end(node: usize) -> (Replica, Header) {
+pub fn beyond_the_end(node: usize) -> (Replica, Header) {
     let (mut replica, end) = at_the_end(node);
     tell(&mut replica, final_message(&end));
     assert_eq!(replica.epoch(), Epoch(1));
     (replica, end)
 }
 
-fn config(node: usize) -> Config {
+pub fn config(node: usize) -> Config {
     let mut config = committee().config(node, &Params::default());
     config.signers.push(Arc::new(key(50)));
     config
 }
 
-fn recovery(record: SafetyRecord, end: Option<&Header>) -> Recovery {
+pub fn recovery(record: SafetyRecord, end: Option<&Header>) -> Recovery {
     let genesis = committee().genesis.clone();
     let headers: Vec<Header> = end.cloned().into_iter().collect();
     Recovery {
@@ -437,139 +437,4 @@ fn admission_names_the_set_of_the_message_or_the_other_epoch() {
     let held = late.held();
     assert!(tell(&mut late, old).is_empty());
     assert_eq!(late.held(), held);
-}
-
-#[test]
-fn a_validator_signs_with_the_key_that_the_set_names_and_observes_without_it() {
-    let end = last_header(&replica(1));
-    let fresh = || recovery(SafetyRecord::genesis(Epoch(1)), Some(&end));
-    let (mut rotated, _) = Replica::recover(config(1), fresh(), NOW);
-    assert_eq!(rotated.me(), Some(index_of(0)));
-    let Some(Effect::SetTimer { timer, .. }) = rotated
-        .step(NOW, Input::Work(true))
-        .into_iter()
-        .find(|effect| {
-            matches!(
-                effect,
-                Effect::SetTimer {
-                    timer: Timer::Round { .. },
-                    ..
-                }
-            )
-        })
-    else {
-        panic!("a round timer");
-    };
-    let effects = rotated.step(NOW + 1_000, Input::Timer(timer));
-    let [message] = broadcasts(&effects)[..] else {
-        panic!("a timeout: {effects:?}");
-    };
-    message.clone().verify(&next_set(), &chain_id()).unwrap();
-
-    let without_new_key = committee().config(1, &Params::default());
-    let (replica, _) = Replica::recover(without_new_key, fresh(), NOW);
-    assert_eq!(replica.me(), None);
-    let (replica, _) = Replica::recover(config(0), fresh(), NOW);
-    assert_eq!(replica.me(), None, "no longer a member");
-}
-
-#[test]
-fn a_crash_on_either_side_of_the_write_that_ends_an_epoch_loses_nothing() {
-    let (mut before, end) = at_the_end(2);
-    let record = before.record().clone();
-    tell(&mut before, final_message(&end));
-    // Before the write: the old epoch goes on, and its votes stand.
-    let (replica, effects) = Replica::recover(config(2), recovery(record.clone(), None), NOW);
-    assert_eq!((replica.epoch(), replica.record()), (Epoch(0), &record));
-    assert!(
-        matches!(broadcasts(&effects)[..], [Message::Vote(_)]),
-        "{effects:?}"
-    );
-    // After it, or after block sync has brought the end: a fresh record, and nothing said again.
-    for record in [SafetyRecord::genesis(Epoch(1)), record] {
-        let recovery = recovery(record, Some(&end));
-        let (replica, effects) = Replica::recover(config(2), recovery, NOW);
-        assert_eq!(replica.epoch(), Epoch(1));
-        assert_eq!(replica.record(), &SafetyRecord::genesis(Epoch(1)));
-        assert_eq!(replica.me(), Some(index_of(1)));
-        assert!(broadcasts(&effects).is_empty());
-    }
-}
-
-#[test]
-fn a_record_of_a_later_epoch_keeps_its_word() {
-    let stored = SafetyRecord {
-        last_voted_round: Round(5),
-        ..SafetyRecord::genesis(Epoch(1))
-    };
-    let (mut replica, _) = Replica::recover(config(2), recovery(stored.clone(), None), NOW);
-    assert_eq!(
-        (replica.epoch(), replica.me()),
-        (Epoch(0), None),
-        "signs nothing"
-    );
-    let end = last_header(&replica);
-    tell(&mut replica, proposal(end.clone()));
-    executed(&mut replica, &end);
-    let effects = tell(&mut replica, final_message(&end));
-    assert_eq!(*ended(&effects).unwrap().record, stored);
-    assert_eq!(
-        (replica.epoch(), replica.me()),
-        (Epoch(1), Some(index_of(1)))
-    );
-    assert_eq!(replica.record(), &stored);
-}
-
-#[test]
-fn pending_blocks_of_an_epoch_that_is_over_are_passed_by() {
-    let (_, end) = at_the_end(2);
-    let mut above = suffix(&end, 2);
-    above.height = Height(9);
-    let mut recovery = recovery(SafetyRecord::genesis(Epoch(1)), Some(&end));
-    let payload = vec![];
-    for header in [suffix(&end, 2), above] {
-        let payload = payload.clone();
-        recovery.pending.push(Arc::new(Block { header, payload }));
-    }
-    let (replica, effects) = Replica::recover(config(2), recovery, NOW);
-    assert_eq!((replica.held().blocks, replica.held().orphans), (0, 0));
-    assert!(executions(&effects).is_empty());
-}
-
-#[test]
-fn block_sync_may_jump_over_epochs() {
-    let mut replica = replica(2);
-    let end = last_header(&replica);
-    let header = Header {
-        epoch: Epoch(4),
-        round: Round(3),
-        height: end.height.next(),
-        validators_hash: next_set().hash(),
-        ..end.clone()
-    };
-    let cert = FinalityCert {
-        epoch: Epoch(4),
-        round: Round(3),
-        block_id: header.id(),
-        height: header.height,
-        ..finality_cert(&end)
-    };
-    let synced = |validators| Input::Synced {
-        header: header.clone(),
-        cert: Arc::new(cert.clone()),
-        validators,
-        recent: vec![header.clone()],
-        history: history(std::slice::from_ref(&end)),
-    };
-    replica.step(NOW, synced(committee().validators.clone()));
-    assert_eq!(
-        replica.epoch(),
-        Epoch(0),
-        "not the set that the header names"
-    );
-    replica.step(NOW, synced(next_set()));
-    assert_eq!(replica.epoch(), Epoch(4));
-    assert_eq!(replica.final_header(), &header);
-    assert_eq!(replica.record().epoch, Epoch(4));
-    assert!(replica.round() > Round(3) || replica.round() == Round(4));
 }

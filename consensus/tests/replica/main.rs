@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod blocks;
+mod epoch_recovery;
 mod epochs;
 mod fixture;
 mod limits;
