@@ -106,7 +106,7 @@ impl<R: Fn(u64) -> String + Sync> Campaign<R> {
         if let Some(violation) = outcome.violation {
             tally.failures.push((number, violation.to_string()));
         }
-        if tally.done % 10_000 == 0 {
+        if tally.done.is_multiple_of(10_000) {
             println!("{} {} done", tally.done, self.what);
         }
         tally.failures.len() < MOST_FAILURES

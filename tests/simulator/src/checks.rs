@@ -88,15 +88,15 @@ impl Checks {
             Message::CommitVote(vote) if self.judge.is_commit_vote(vote) => {
                 self.world.add_commit_vote(vote)?;
             }
-            Message::Certificate(Certificate::Quorum(certificate)) => {
-                if self.judge.quorum(certificate).is_ok() {
-                    self.world.add_quorum(certificate);
-                }
+            Message::Certificate(Certificate::Quorum(certificate))
+                if self.judge.quorum(certificate).is_ok() =>
+            {
+                self.world.add_quorum(certificate);
             }
-            Message::Certificate(Certificate::Finality(certificate)) => {
-                if self.judge.finality(certificate).is_ok() {
-                    self.world.add_finality(certificate)?;
-                }
+            Message::Certificate(Certificate::Finality(certificate))
+                if self.judge.finality(certificate).is_ok() =>
+            {
+                self.world.add_finality(certificate)?;
             }
             _ => {}
         }

@@ -11,12 +11,14 @@ use cairn_crypto::Digest;
 use std::cell::RefCell;
 use std::rc::Rc;
 
+type Verdict = Result<Verified<Message>, String>;
+
 /// A message that is shared by its receivers: each would check the same bytes against the same set, so it is
 /// checked once.
 #[derive(Debug)]
 pub(crate) struct Parcel {
     message: Message,
-    verdict: RefCell<Option<(Digest, Result<Verified<Message>, String>)>>,
+    verdict: RefCell<Option<(Digest, Verdict)>>,
 }
 
 impl Parcel {
@@ -27,12 +29,7 @@ impl Parcel {
         })
     }
 
-    fn verified(
-        &self,
-        set: &ValidatorSet,
-        chain_id: &Digest,
-        scheme: signing::Scheme,
-    ) -> Result<Verified<Message>, String> {
+    fn verified(&self, set: &ValidatorSet, chain_id: &Digest, scheme: signing::Scheme) -> Verdict {
         let mut verdict = self.verdict.borrow_mut();
         if let Some((hash, verdict)) = &*verdict
             && *hash == set.hash()

@@ -4,9 +4,10 @@ use crate::behaviour::Audience;
 use crate::block_ids::id_of;
 use crate::checks::{Speaker, Violation};
 use crate::disk::Write;
+use crate::lifecycle::set_after;
 use crate::node::{Fetched, Io};
 use crate::signing;
-use crate::simulation::{Event, Simulation, set_after};
+use crate::simulation::{Event, Simulation};
 use crate::trace::{describe_block, short};
 use cairn_consensus::{
     Block, BlockId, BlockRejection, BuiltBlock, Certificate, Effect, FinalityCert, Input, Message,

@@ -19,6 +19,7 @@
 //! | [`simulation`] | [`simulation::Simulation`]: the queue of events |
 //! | `host` | what a replica asks for, done |
 //! | `delivery` | messages on their way |
+//! | `lifecycle`, `clients`, `stage` | nodes start; transactions arrive; members that break the rules act |
 //! | `weather` | faults while they last, and their end |
 //! | [`node`], [`disk`], [`clock`], [`network`] | what a replica runs on |
 //! | `block_ids` | ids of blocks, computed once |
@@ -34,6 +35,7 @@
 pub mod behaviour;
 mod block_ids;
 pub mod checks;
+mod clients;
 pub mod clock;
 pub mod committee;
 mod delivery;
@@ -41,6 +43,7 @@ pub mod disk;
 pub mod figures;
 mod host;
 pub mod ledger;
+mod lifecycle;
 #[cfg(feature = "mutations")]
 pub mod mutants;
 pub mod network;
@@ -50,6 +53,7 @@ pub mod random;
 pub mod run;
 pub mod signing;
 pub mod simulation;
+mod stage;
 pub mod sweep;
 pub mod trace;
 pub mod twins;

@@ -1,19 +1,17 @@
 //! The queue of events, and what each of them does. One thread, one order: the same plan gives the same run.
 
-use crate::behaviour::Scene;
-use crate::block_ids::{self, id_of};
+use crate::block_ids;
 use crate::checks::{Checks, Violation};
 use crate::clock::Clock;
 use crate::committee::Committee;
 use crate::delivery::Parcel;
 use crate::figures::Figures;
-use crate::ledger;
 use crate::network::Network;
 use crate::node::Node;
 use crate::plan::Plan;
 use crate::random::Random;
 use crate::trace::Trace;
-use cairn_consensus::{Config, Effect, Header, Input, Message, Params, Recovery, Replica, Timer};
+use cairn_consensus::{Input, Params, Timer};
 use cairn_crypto::Digest;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -110,7 +108,7 @@ pub struct Simulation {
     pub(crate) random: Random,
     pub(crate) crash_random: Random,
     pub(crate) transactions: BTreeSet<Digest>,
-    params: Params,
+    pub(crate) params: Params,
     queue: BinaryHeap<Reverse<Scheduled>>,
     sequence: u64,
     /// Highest round by epoch.
@@ -281,9 +279,8 @@ impl Simulation {
     #[must_use]
     pub fn lowest_final(&self) -> u64 {
         let seats = self.plan.seats.get(self.checks.final_epoch());
-        let seated = |member| {
-            seats.is_some_and(|seats| seats.iter().any(|(seated, _)| *seated == member))
-        };
+        let seated =
+            |member| seats.is_some_and(|seats| seats.iter().any(|(seated, _)| *seated == member));
         (0..self.nodes.len())
             .filter(|node| self.is_honest(*node) && seated(self.nodes[*node].member))
             .map(|node| self.nodes[node].final_height())
@@ -334,191 +331,10 @@ impl Simulation {
         }
         self.perform(node, effects)
     }
-
-    fn start_node(&mut self, node: usize) -> Result<(), Violation> {
-        let absent = self.plan.absent.contains(&self.nodes[node].member);
-        if absent || self.nodes[node].replica.is_some() {
-            return Ok(());
-        }
-        let effects = self.recover(node);
-        self.line(|| format!("node {node} starts"));
-        self.perform(node, effects)?;
-        let life = self.nodes[node].life;
-        if !self.nodes[node].pool.is_empty() {
-            self.input(node, life, Input::Work(true))?;
-        }
-        for peer in 0..self.nodes.len() {
-            if peer != node {
-                self.connect(node, peer);
-                self.connect(peer, node);
-            }
-        }
-        Ok(())
-    }
-
-    fn recover(&mut self, node: usize) -> Vec<Effect> {
-        let set = self.set_after(node);
-        let it = &mut self.nodes[node];
-        let header = it.disk.last().clone();
-        let member = it.member;
-        let config = Config {
-            chain_id: self.committee.chain_id(),
-            params: self.params.clone(),
-            id: Some(crate::signing::fingerprint(member)),
-            signers: vec![self.plan.scheme.signer(member)],
-        };
-        let recovery = Recovery {
-            final_header: header.clone(),
-            final_cert: it.disk.cert().cloned(),
-            validators: self.committee.ledger.schedule[set].clone(),
-            recent: it.disk.recent(Recovery::RECENT),
-            history: it.disk.history(),
-            record: it.disk.record().clone(),
-            pending: it.disk.pending(),
-        };
-        it.blocks = it
-            .disk
-            .pending()
-            .into_iter()
-            .map(|block| (id_of(&block), block))
-            .collect();
-        let state = self.committee.ledger.replay(&it.disk.above(0));
-        it.states.insert(header.id(), state);
-        self.checks.started(node, &it.disk);
-        let (replica, effects) = Replica::recover(config, recovery, it.clock.read(self.now));
-        it.replica = Some(replica);
-        effects
-    }
-
-    /// Place in the schedule of the set in force after what a node has on disk.
-    fn set_after(&self, node: usize) -> usize {
-        set_after(self.nodes[node].disk.last())
-    }
-
-    /// A connection is made, if the way is open, and the node is told in a moment.
-    pub(crate) fn connect(&mut self, node: usize, peer: usize) {
-        if !self.network.open(node, peer) || !self.network.open(peer, node) {
-            return;
-        }
-        if self.nodes[node].replica.is_none() || self.nodes[peer].replica.is_none() {
-            return;
-        }
-        let id = crate::signing::fingerprint(self.nodes[peer].member);
-        let delay = self.network.delay(&mut self.random, peer, node);
-        self.answer(node, delay, Input::PeerConnected(id));
-    }
-
-    fn transaction(&mut self) -> Result<(), Violation> {
-        let count = self.transactions.len() as u64;
-        self.announce(Digest::of(&count.to_le_bytes()))?;
-        let every = self.plan.transaction_ms.unwrap_or(1_000);
-        let after = self.random.between(1, every * 2);
-        self.schedule(after, Event::Transaction);
-        Ok(())
-    }
-
-    fn set_change(&mut self) -> Result<(), Violation> {
-        let set = self.checks.final_epoch();
-        if set + 1 < self.plan.seats.len() {
-            self.announce(ledger::set_change(set))?;
-        }
-        let every = self.plan.epoch_ms.unwrap_or(1_000);
-        let after = self.random.between(every / 2, every * 2);
-        self.schedule(after, Event::SetChange);
-        Ok(())
-    }
-
-    /// Everybody hears of a transaction, some late.
-    fn announce(&mut self, transaction: Digest) -> Result<(), Violation> {
-        if !self.transactions.insert(transaction) {
-            return Ok(());
-        }
-        for node in 0..self.nodes.len() {
-            let late = if self.faulty {
-                self.plan.faults.late_payload
-            } else {
-                0
-            };
-            if self.random.chance(late) {
-                self.nodes[node].late.insert(transaction);
-                let after = self.random.between(50, 5_000);
-                self.schedule(after, Event::Arrive { node, transaction });
-            }
-            self.nodes[node].pool.insert(transaction);
-            let life = self.nodes[node].life;
-            self.input(node, life, Input::Work(true))?;
-        }
-        Ok(())
-    }
-
-    /// Lets a Byzantine member react to what it hears.
-    pub(crate) fn overhear(
-        &mut self,
-        node: usize,
-        from: usize,
-        message: &Message,
-    ) -> Result<(), Violation> {
-        if !self.nodes[node].is_byzantine() {
-            return Ok(());
-        }
-        // Only honest words set it off, so that two of them do not set each other off for ever. Proposals are the
-        // exception: accomplices vote for both faces.
-        if self.nodes[from].is_byzantine() && !matches!(message, Message::Proposal(_)) {
-            return Ok(());
-        }
-        let mut behaviours = std::mem::take(&mut self.nodes[node].behaviours);
-        let out = self.scene(node, |scene| {
-            for behaviour in &mut behaviours {
-                behaviour.hear(scene, message);
-            }
-        });
-        self.nodes[node].behaviours = behaviours;
-        for (to, message) in out {
-            self.figures.byzantine_messages += 1;
-            self.transmit(node, to, message)?;
-        }
-        Ok(())
-    }
-
-    /// Gives a behaviour its stage; what it wants sent is returned.
-    pub(crate) fn scene(
-        &mut self,
-        node: usize,
-        act: impl FnOnce(&mut Scene<'_>),
-    ) -> Vec<(crate::behaviour::Audience, Message)> {
-        let chain_id = self.committee.chain_id();
-        let it = &mut self.nodes[node];
-        let Some(replica) = &it.replica else {
-            return Vec::new();
-        };
-        let Some(index) = replica.me() else {
-            return Vec::new();
-        };
-        let signer = self.plan.scheme.signer(it.member);
-        let mut scene = Scene {
-            random: &mut it.random,
-            signer: &*signer,
-            index,
-            set: replica.validators(),
-            chain_id,
-            round: replica.round(),
-            epoch: replica.epoch(),
-            now: self.now,
-            out: Vec::new(),
-        };
-        act(&mut scene);
-        scene.out
-    }
 }
 
 /// A number between `-most` and `most`.
 fn skew(random: &mut Random, most: u64) -> i64 {
     let spread = random.between(0, 2 * most);
     i64::try_from(spread).unwrap_or(0) - i64::try_from(most).unwrap_or(0)
-}
-
-/// Place in the schedule of the set in force after a final header.
-pub(crate) fn set_after(header: &Header) -> usize {
-    let epoch = usize::try_from(header.epoch.0).unwrap_or(usize::MAX);
-    epoch + usize::from(header.validators_hash != header.next_validators_hash)
 }

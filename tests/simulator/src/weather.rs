@@ -130,10 +130,8 @@ impl Simulation {
         }
         if self.random.chance(faults.clock_jump) && self.may_jump() {
             let node = JUMPER;
-            let by = self
-                .random
-                .weighted(&[(1, 3_000), (1, 60_000), (1, 3_600_000)]);
-            let by = i64::try_from(by).unwrap_or(0);
+            let far = [(1, 3_000_i64), (1, 60_000), (1, 3_600_000)];
+            let by = self.random.weighted(&far);
             let offset = if self.random.chance(500) { by } else { -by };
             self.nodes[node].clock.offset_ms = offset.max(-900_000);
             self.figures.clock_jumps += 1;

@@ -19,7 +19,11 @@ fn progress(simulation: &mut Simulation, blocks: u64, within_ms: u64) {
     let goal = simulation.highest_final() + blocks;
     let end = simulation.elapsed() + within_ms;
     let done = simulation.run_until(end, |simulation| simulation.lowest_final() >= goal);
-    let heights: Vec<u64> = simulation.nodes.iter().map(|it| it.final_height()).collect();
+    let heights: Vec<u64> = simulation
+        .nodes
+        .iter()
+        .map(|it| it.final_height())
+        .collect();
     assert!(done.unwrap(), "wanted {goal}, final heights {heights:?}");
 }
 
@@ -45,12 +49,18 @@ fn the_round_timer_rests_without_work_and_heartbeats_go_on() {
     let (height, steps) = (simulation.highest_final(), simulation.figures.steps);
     simulation.run_for(60_000).unwrap();
     let blocks = simulation.highest_final() - height;
-    assert!((5..=7).contains(&blocks), "one every ten seconds, got {blocks}");
+    assert!(
+        (5..=7).contains(&blocks),
+        "one every ten seconds, got {blocks}"
+    );
     let steps = simulation.figures.steps - steps;
     assert!(steps < 600, "{steps} steps");
     let round = simulation.nodes[0].replica.as_ref().unwrap().round().0;
     let height = simulation.highest_final();
-    assert!(round <= height + 1, "round {round} at height {height}: none is given up");
+    assert!(
+        round <= height + 1,
+        "round {round} at height {height}: none is given up"
+    );
 }
 
 #[test]
@@ -78,7 +88,11 @@ fn thirty_two_lose_eleven_and_nothing_becomes_final() {
 fn unequal_powers_decide_by_power() {
     let mut plan = Plan::calm(5, 8);
     // f = 10 of W = 31: the heaviest alone.
-    plan.seats = vec![(0..8).map(|it| (it, if it == 0 { 10 } else { 3 })).collect()];
+    plan.seats = vec![
+        (0..8)
+            .map(|it| (it, if it == 0 { 10 } else { 3 }))
+            .collect(),
+    ];
     plan.absent = vec![0];
     progress(&mut started(plan), 10, 120_000);
 }
@@ -177,9 +191,15 @@ fn blocks_without(n: usize, stopped: usize, seconds: u64) -> u64 {
 fn stopped_leaders_are_passed_over() {
     // Long enough for them to be tried again.
     let (all, without) = (blocks_without(10, 0, 240), blocks_without(10, 3, 240));
-    assert!(without * 100 >= all * 80, "three of ten stopped: {without} of {all}");
+    assert!(
+        without * 100 >= all * 80,
+        "three of ten stopped: {without} of {all}"
+    );
     let (all, without) = (blocks_without(32, 0, 15), blocks_without(32, 10, 15));
-    assert!(without * 100 >= all * 80, "ten of 32 stopped: {without} of {all}");
+    assert!(
+        without * 100 >= all * 80,
+        "ten of 32 stopped: {without} of {all}"
+    );
 }
 
 #[test]

@@ -4,32 +4,14 @@
 use cairn_consensus::mutation::Mutation;
 use cairn_simulator::mutants;
 
-/// Seeds near which each was found before; a few more are tried from there on, in case something else changed what a
-/// seed stands for.
-const NEAR: [(Mutation, u64); 15] = [
-    (Mutation::DropS1, 1),
-    (Mutation::DropS2, 1),
-    (Mutation::AcceptAnyTimeoutCert, 1),
-    (Mutation::IgnoreExecution, 1),
-    (Mutation::DropS4, 1),
-    (Mutation::CommitWithoutQc, 1),
-    (Mutation::StaleHighQc, 1),
-    (Mutation::TimeoutsBelow, 8_700),
-    (Mutation::DropS0, 1),
-    (Mutation::PersistLast, 1),
-    (Mutation::SmallQuorum, 1),
-    (Mutation::CountVoteTwice, 2_400),
-    (Mutation::SuffixFinal, 1),
-    (Mutation::FinalizeWithoutAncestors, 1),
-    (Mutation::CountUnbackedClaims, 1),
-];
+/// Each was found within 150 seeds when this was written. More are tried, in case something else has changed what a seed
+/// stands for.
+const MOST: u64 = 5_000;
 
 #[test]
 fn every_mutation_is_found() {
     for mutation in Mutation::ALL {
-        let near = NEAR.iter().find(|(known, _)| *known == mutation);
-        let first = near.map_or(1, |(_, seed)| *seed);
-        let found = mutants::hunt(mutation, first, 20_000);
+        let found = mutants::hunt(mutation, 1, MOST);
         assert!(found.is_some(), "{mutation:?} is not found");
     }
 }

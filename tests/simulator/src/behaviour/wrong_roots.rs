@@ -14,7 +14,7 @@ impl WrongRoots {
         let wrong = Digest::of(&scene.random.any().to_le_bytes());
         let header = &mut block.header;
         match scene.random.below(12) {
-            0 | 1 | 2 => header.state_root = wrong,
+            0..=2 => header.state_root = wrong,
             3 => header.receipts_root = wrong,
             4 => header.history_root = wrong,
             5 => header.validators_hash = wrong,

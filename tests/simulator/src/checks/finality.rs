@@ -106,7 +106,8 @@ impl Finality {
     /// looked at now and then only: a wrong leaf shows in every later root.
     fn history_root(&self, header: &Header) -> Digest {
         let height = header.height.0;
-        if height < 16 || height % 32 == 0 && height <= 512 || height % 1024 == 0 {
+        if height < 16 || height <= 512 && height.is_multiple_of(32) || height.is_multiple_of(1024)
+        {
             merkle::root(&self.leaves)
         } else {
             header.history_root

@@ -19,11 +19,7 @@ fn leader_of(round: u64) -> usize {
 }
 
 fn explore(name: &str, model: Bounded) {
-    let checker = model
-        .checker()
-        
-        .spawn_bfs()
-        .join();
+    let checker = model.checker().spawn_bfs().join();
     println!(
         "{name}: {} states, {} of them different, depth {}, {} machines",
         checker.state_count(),
@@ -42,7 +38,10 @@ fn four_honest_replicas_in_one_round() {
         most_crashes: 0,
         commits_arrive: false,
     };
-    explore("four honest, one round", Bounded::new(four(), None, None, bounds));
+    explore(
+        "four honest, one round",
+        Bounded::new(four(), None, None, bounds),
+    );
 }
 
 #[test]
@@ -54,7 +53,10 @@ fn an_adversary_that_leads_round_one() {
         commits_arrive: false,
     };
     let bad = leader_of(1);
-    explore("adversary leads, one round", Bounded::new(four(), Some(bad), None, bounds));
+    explore(
+        "adversary leads, one round",
+        Bounded::new(four(), Some(bad), None, bounds),
+    );
 }
 
 #[test]

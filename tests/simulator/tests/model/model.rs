@@ -52,13 +52,16 @@ struct Known {
     diverged: bool,
 }
 
+/// From which machine, what arrives, and whether it crashes; a timer fires if neither.
+type Step = (u32, Option<Vec<Said>>, bool);
+
 #[derive(Debug, Default)]
 struct Tables {
     messages: Vec<Message>,
     places: BTreeMap<Vec<u8>, Said>,
     machines: Vec<Known>,
     by_digest: BTreeMap<(usize, Digest), u32>,
-    steps: BTreeMap<(u32, Option<Vec<Said>>, bool), (u32, Vec<Said>)>,
+    steps: BTreeMap<Step, (u32, Vec<Said>)>,
 }
 
 /// Where the exploration ends.
@@ -226,11 +229,15 @@ impl Bounded {
         network.machines.iter().all(|machine| {
             let machine = &tables.machines[*machine as usize];
             let mut last = self.committee.genesis.id();
-            machine.chain.iter().enumerate().all(|(height, (id, parent))| {
-                let extends = *parent == last && *known.entry(height).or_insert(*id) == *id;
-                last = *id;
-                extends
-            })
+            machine
+                .chain
+                .iter()
+                .enumerate()
+                .all(|(height, (id, parent))| {
+                    let extends = *parent == last && *known.entry(height).or_insert(*id) == *id;
+                    last = *id;
+                    extends
+                })
         })
     }
 
