@@ -39,6 +39,12 @@ pub const BAD_REQUEST: &str = "bad_request";
 pub const RATE_LIMITED: &str = "rate_limited";
 /// The mempool is full.
 pub const MEMPOOL_FULL: &str = "mempool_full";
+/// Another transaction of the account waits with the same nonce.
+pub const NONCE_TAKEN: &str = "nonce_taken";
+/// The account has as many transactions waiting as one account may have.
+pub const ACCOUNT_FULL: &str = "account_full";
+/// The node's disk is nearly full: it takes no more blobs.
+pub const INSUFFICIENT_STORAGE: &str = "insufficient_storage";
 /// The node is catching up with the chain.
 pub const NODE_SYNCING: &str = "node_syncing";
 /// The transaction did not become final in the time asked for; it goes on.

@@ -108,6 +108,8 @@ pub struct Account {
     keys: u32,
     /// Number of role entries it ever had.
     roles: u64,
+    /// Height at which it was suspended, while it is.
+    suspended_at: Option<u64>,
 }
 
 /// A pair of keys of an account, and the heights at which they are valid.
@@ -118,6 +120,8 @@ pub struct AccountKey {
     /// ML-KEM-1024, base64.
     encryption: String,
     valid_from: u64,
+    /// Block time at which it was recorded, milliseconds since the Unix epoch; its age counts from here.
+    valid_from_ms: u64,
     valid_until: Option<u64>,
 }
 
@@ -221,6 +225,8 @@ pub struct ValidatorRecord {
     transport_key: String,
     /// Voting power.
     power: u64,
+    /// The account that signs transactions for it.
+    operator: String,
 }
 
 /// Something that happened to a model.
@@ -309,4 +315,10 @@ pub struct ChainParams {
     max_block_bytes: u64,
     max_account_transactions_per_block: u64,
     max_expiry_blocks: u64,
+    max_proposal_blocks: u64,
+    max_key_age_ms: u64,
+    unbonding_ms: u64,
+    equivocation_burn_bp: u64,
+    min_epoch_blocks: u64,
+    min_validators: u64,
 }

@@ -114,6 +114,7 @@ fn account() -> Account {
         admitted_at: 0,
         keys: 1,
         roles: 1,
+        suspended_at: None,
     }
 }
 
@@ -151,6 +152,7 @@ fn keys() -> (AccountKey, Grant) {
             signing,
             encryption,
             valid_from: 0,
+            valid_from_ms: 0,
             valid_until: Some(7),
         },
         grant,
@@ -292,6 +294,7 @@ fn the_schemas_have_the_members_that_serde_writes() {
         consensus_key: node.consensus.public_key().clone(),
         transport_key: node.transport.public_key().clone(),
         power: 1,
+        operator: account_id(),
     };
     let namespace = Namespace {
         name: "acme".to_owned(),

@@ -140,7 +140,7 @@ impl Ledger {
             self.payload.push(signed.signed_hash());
             self.transactions.push(bytes.to_vec());
         }
-        let executed = block.finish();
+        let executed = block.finish().unwrap();
         let (state_root, batch) = tree::apply(&self.tree, 1, &executed.diff).unwrap();
         self.tree.commit(&batch);
         self.receipts = executed.receipts;
@@ -265,9 +265,10 @@ fn certify(header: &Header, keys: &[SigningKey], count: usize) -> FinalityCert {
 }
 
 fn document(count: u8, admin: &SigningKey) -> GenesisDocument {
+    let owner = AccountId::of(admin.public_key());
     let card = |i| {
         let name = format!("validator-{i}");
-        ValidatorCard::new("test-net", &name, &key(1, i), &key(2, i)).unwrap()
+        ValidatorCard::new("test-net", &name, owner, &key(1, i), &key(2, i)).unwrap()
     };
     let encryption = DecapsulationKey::generate().unwrap();
     let roles = [Role::Admin, Role::Registrar, Role::Publisher];
@@ -278,7 +279,6 @@ fn document(count: u8, admin: &SigningKey) -> GenesisDocument {
         roles.map(|role| (role, Scope::Chain)).into(),
     )
     .unwrap();
-    let owner = AccountId::of(admin.public_key());
     let name = "acme".to_owned();
     let terms = Terms {
         network: "test-net".to_owned(),

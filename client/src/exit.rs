@@ -180,7 +180,9 @@ fn unreachable_nodes(failures: &[NodeFailure]) -> Exit {
 /// HTTP status does.
 fn coded(code: &str, status: u16) -> Exit {
     match code {
-        "bad_signature" | "bad_possession" => Exit::BadSignature,
+        "bad_signature" | "bad_possession" | "bad_key_proof" | "bad_evidence_signature" => {
+            Exit::BadSignature
+        }
         "digest_mismatch" => Exit::DigestMismatch,
         "height_not_available" => Exit::ProofInvalid,
         "key_not_valid" => Exit::Revoked,

@@ -281,10 +281,7 @@ impl Client {
 
 /// Whether another transaction of the account stands where this one should.
 fn takes_nonce(error: &ClientError) -> bool {
-    let taken = |code: &str| {
-        ["nonce_mismatch", "nonce_taken", "nonce_too_far"].contains(&code)
-            || code == code::MEMPOOL_FULL
-    };
+    let taken = |code: &str| ["nonce_mismatch", code::NONCE_TAKEN, "nonce_too_far"].contains(&code);
     match error {
         ClientError::Refused { problem, .. } => taken(&problem.code),
         ClientError::Unreachable { failures } => failures.iter().any(

@@ -62,6 +62,8 @@ impl User {
 }
 
 fn genesis() -> GenesisDocument {
+    let admin = AccountKeys::generate().unwrap();
+    let operator = AccountId::of(admin.signing.public_key());
     let card = |index: usize| {
         let (consensus, transport) = (
             SigningKey::generate().unwrap(),
@@ -70,12 +72,12 @@ fn genesis() -> GenesisDocument {
         ValidatorCard::new(
             "testnet",
             &format!("validator-{index}"),
+            operator,
             &consensus,
             &transport,
         )
         .unwrap()
     };
-    let admin = AccountKeys::generate().unwrap();
     let encryption = admin.decapsulation.encapsulation_key();
     let roles = vec![(Role::Admin, Scope::Chain)];
     let terms = Terms {

@@ -97,6 +97,8 @@ tags! {
 
     /// A validator's binding of its transport key to its consensus key.
     TRANSPORT_BINDING = "cairn/transport-binding/v1";
+    /// Both keys of a validator, new or rotated, that they are its keys from an epoch on.
+    VALIDATOR_KEYS = "cairn/validator-keys/v1";
     /// The first message on a connection between nodes.
     HELLO = "cairn/hello/v1";
     /// The authenticated part of a key file.

@@ -2,10 +2,12 @@
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{BadSignature, PublicKey, SignError, Signature, SigningKey, domain};
+use cairn_runtime::AccountId;
 use serde::{Deserialize, Serialize};
 
-/// Signatures by both keys of a validator over the pair of them: whoever holds the consensus key also holds
-/// the transport key and wants them used together. It is also each key's proof of possession.
+/// Signatures by both keys of a validator over the pair of them and its operator: whoever holds the consensus key
+/// also holds the transport key, wants them used together, and wants that account to sign transactions for the
+/// validator. It is also each key's proof of possession.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransportBinding {
@@ -20,21 +22,24 @@ pub struct TransportBinding {
 #[derive(BorshSerialize)]
 struct Body<'a> {
     network: &'a str,
+    operator: AccountId,
     consensus_key: &'a PublicKey,
     transport_key: &'a PublicKey,
 }
 
-/// Binds a validator's consensus key and transport key for one network.
+/// Binds a validator's consensus key, transport key and operator account for one network.
 ///
 /// # Errors
 /// When one of the keys cannot sign.
 pub fn bind(
     network: &str,
+    operator: AccountId,
     consensus: &SigningKey,
     transport: &SigningKey,
 ) -> Result<TransportBinding, SignError> {
     let body = Body {
         network,
+        operator,
         consensus_key: consensus.public_key(),
         transport_key: transport.public_key(),
     };
@@ -48,15 +53,17 @@ impl TransportBinding {
     /// Checks both signatures.
     ///
     /// # Errors
-    /// [`BadSignature`] when either was not made by its key over these keys and this network.
+    /// [`BadSignature`] when either was not made by its key over these keys, this operator and this network.
     pub fn verify(
         &self,
         network: &str,
+        operator: AccountId,
         consensus_key: &PublicKey,
         transport_key: &PublicKey,
     ) -> Result<(), BadSignature> {
         let body = Body {
             network,
+            operator,
             consensus_key,
             transport_key,
         };

@@ -29,7 +29,7 @@ impl GenesisDocument {
     /// # Errors
     /// When the initial state contradicts itself.
     pub fn state_diff(&self) -> Result<StateDiff, GenesisError> {
-        Ok(self.state.diff()?)
+        Ok(self.state.diff(self.timestamp_ms)?)
     }
 
     /// The header of the genesis block and the state tree's first batch, which storage begins with.

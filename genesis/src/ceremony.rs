@@ -7,7 +7,7 @@
 //!    [`Terms`] give the same document and chain id whoever assembles it: the parties compare the chain id
 //!    over another channel, and start.
 
-use crate::check::{check_validator, network_name, possession};
+use crate::check::{MIN_PRODUCTION_VALIDATORS, check_validator, network_name, possession};
 use crate::document::{FORMAT, GenesisDocument, Kind, SUITE_ML_DSA_87};
 use crate::{GenesisError, TransportBinding, bind};
 use cairn_consensus::Params;
@@ -33,18 +33,21 @@ pub struct ValidatorCard {
     pub consensus_key: PublicKey,
     /// Names the node on the network.
     pub transport_key: PublicKey,
-    /// Both keys' signatures over each other.
+    /// The account, of those in the genesis document, that signs transactions for the validator.
+    pub operator: AccountId,
+    /// Both keys' signatures over each other and the operator.
     pub binding: TransportBinding,
 }
 
 impl ValidatorCard {
-    /// Makes the card of a validator with these keys.
+    /// Makes the card of a validator with these keys, operated by an account.
     ///
     /// # Errors
     /// When a name is not usable or a key cannot sign.
     pub fn new(
         network: &str,
         name: &str,
+        operator: AccountId,
         consensus: &SigningKey,
         transport: &SigningKey,
     ) -> Result<Self, GenesisError> {
@@ -54,7 +57,8 @@ impl ValidatorCard {
             name: name.to_owned(),
             consensus_key: consensus.public_key().clone(),
             transport_key: transport.public_key().clone(),
-            binding: bind(network, consensus, transport)?,
+            operator,
+            binding: bind(network, operator, consensus, transport)?,
         };
         card.check()?;
         Ok(card)
@@ -107,6 +111,7 @@ impl ValidatorCard {
             consensus_key: self.consensus_key.clone(),
             transport_key: self.transport_key.clone(),
             power,
+            operator: self.operator,
         }
     }
 }
@@ -140,11 +145,11 @@ pub struct Terms {
     pub kind: Kind,
     /// Time of the genesis block, milliseconds since the Unix epoch.
     pub timestamp_ms: u64,
-    /// Voting power of every validator; stake moves it later.
+    /// Voting power of every validator, the stake that it begins with.
     pub power: u64,
     /// Parameters of the consensus protocol.
     pub consensus: Params,
-    /// Parameters of the ledger.
+    /// Parameters of the ledger. For a production network `min_validators` becomes at least 32.
     pub ledger: ChainParams,
     /// Namespaces that exist from the start.
     pub namespaces: Vec<GenesisNamespace>,
@@ -169,6 +174,11 @@ pub fn assemble(
         }
         card.check()?;
     }
+    let mut params = terms.ledger;
+    if terms.kind == Kind::Production {
+        let minimum = MIN_PRODUCTION_VALIDATORS as u64;
+        params.min_validators = params.min_validators.max(minimum);
+    }
     cards.sort_by_cached_key(|card| AccountId::of(&card.consensus_key));
     let document = GenesisDocument {
         format: FORMAT,
@@ -178,7 +188,7 @@ pub fn assemble(
         timestamp_ms: terms.timestamp_ms,
         consensus: terms.consensus,
         state: GenesisState {
-            params: terms.ledger,
+            params,
             accounts,
             namespaces: terms.namespaces,
             validators: cards.iter().map(|card| card.record(terms.power)).collect(),

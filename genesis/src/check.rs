@@ -69,6 +69,14 @@ impl GenesisDocument {
                 got: validators.len(),
             });
         }
+        let promised = self.state.params.min_validators;
+        if self.kind == Kind::Production && promised < MIN_PRODUCTION_VALIDATORS as u64 {
+            return Err(GenesisError::Parameter {
+                name: "min_validators",
+                got: promised,
+                rule: "at least 32 in a production network",
+            });
+        }
         if validators.len() != self.bindings.len() {
             return Err(GenesisError::BindingCount {
                 validators: validators.len(),
@@ -154,7 +162,12 @@ pub(crate) fn check_validator(
         return Err(GenesisError::ValidatorName { got: name.clone() });
     }
     binding
-        .verify(network, &validator.consensus_key, &validator.transport_key)
+        .verify(
+            network,
+            validator.operator,
+            &validator.consensus_key,
+            &validator.transport_key,
+        )
         .map_err(|_| GenesisError::Binding { name: name.clone() })
 }
 

@@ -5,12 +5,14 @@
 //! every signature on the chain names it, and an auditor who holds it needs to trust nobody else.
 //!
 //! ```
-//! use cairn_crypto::SigningKey;
+//! use cairn_crypto::{AccountKeys, SigningKey};
 //! use cairn_genesis::{GenesisError, ceremony::ValidatorCard};
+//! use cairn_runtime::AccountId;
 //!
 //! // Every operator makes a card of public keys, signed by the keys that it names ...
 //! let (consensus, transport) = (SigningKey::generate()?, SigningKey::generate()?);
-//! let card = ValidatorCard::new("acme-net", "validator-1", &consensus, &transport)?;
+//! let operator = AccountId::of(AccountKeys::generate()?.signing.public_key());
+//! let card = ValidatorCard::new("acme-net", "validator-1", operator, &consensus, &transport)?;
 //! let handed_in = card.to_json()?;
 //!
 //! // ... and whoever assembles the document checks it (`ceremony::assemble`).

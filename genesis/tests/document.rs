@@ -17,12 +17,18 @@ fn key(purpose: u8, index: u8) -> SigningKey {
     SigningKey::from_seed(&Seed::new(seed)).unwrap()
 }
 
+fn operator() -> AccountId {
+    AccountId::of(&ADMIN.signing_key)
+}
+
+fn card(name: &str, consensus: &SigningKey, transport: &SigningKey) -> ValidatorCard {
+    ValidatorCard::new(NETWORK, name, operator(), consensus, transport).unwrap()
+}
+
 fn cards(count: u8) -> Vec<ValidatorCard> {
-    let card = |i| {
-        let name = format!("validator-{i}");
-        ValidatorCard::new(NETWORK, &name, &key(1, i), &key(2, i)).unwrap()
-    };
-    (0..count).map(card).collect()
+    (0..count)
+        .map(|i| card(&format!("validator-{i}"), &key(1, i), &key(2, i)))
+        .collect()
 }
 
 static ADMIN: LazyLock<GenesisAccount> = LazyLock::new(|| {
@@ -79,6 +85,36 @@ fn production_takes_32_validators_and_refuses_31_saying_why() {
     assert!(message.contains("at least 32"), "{message}");
     assert!(message.contains("f = 10"), "{message}");
     assert!(message.contains("1 more operators"), "{message}");
+}
+
+#[test]
+fn a_production_network_promises_32_validators_for_ever() {
+    let mut document = document(32, Kind::Production).unwrap();
+    assert_eq!(document.state.params.min_validators, 32);
+    document.state.params.min_validators = 31;
+    assert!(matches!(
+        document.check(),
+        Err(GenesisError::Parameter {
+            name: "min_validators",
+            got: 31,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn an_operator_has_to_be_an_account_of_the_document() {
+    let stranger = AccountId::of(key(3, 9).public_key());
+    let mut cards = cards(3);
+    let (consensus, transport) = (key(1, 9), key(2, 9));
+    cards.push(ValidatorCard::new(NETWORK, "astray", stranger, &consensus, &transport).unwrap());
+    assert!(matches!(
+        assemble(cards, vec![ADMIN.clone()], terms(Kind::Devnet)),
+        Err(GenesisError::State(GenesisStateError::Invalid {
+            what: "validator",
+            ..
+        }))
+    ));
 }
 
 #[test]
@@ -255,8 +291,12 @@ fn a_binding_that_its_keys_did_not_sign_for_this_network_is_refused() {
         for (i, validator) in d.state.validators.iter().enumerate() {
             let owner = (0..4).find(|n| *key(1, *n).public_key() == validator.consensus_key);
             let n = owner.unwrap();
-            d.bindings[i] = bind("other-net", &key(1, n), &key(2, n)).unwrap();
+            d.bindings[i] = bind("other-net", operator(), &key(1, n), &key(2, n)).unwrap();
         }
+    })));
+    // Another operator slipped in: the keys signed who signs for them.
+    assert!(refused(changed(|d| {
+        d.state.validators[0].operator = AccountId::of(&d.state.validators[0].consensus_key);
     })));
     assert!(matches!(
         changed(|d| {
@@ -272,9 +312,9 @@ fn a_binding_that_its_keys_did_not_sign_for_this_network_is_refused() {
 #[test]
 fn a_key_stands_for_one_thing_only() {
     // Signed properly, so that nothing but the repetition is wrong.
-    let twice = ValidatorCard::new(NETWORK, "twice", &key(1, 9), &key(1, 9)).unwrap();
-    let shared = ValidatorCard::new(NETWORK, "shared", &key(1, 8), &key(2, 0)).unwrap();
-    let admin = ValidatorCard::new(NETWORK, "admin", &key(1, 7), &key(3, 0)).unwrap();
+    let twice = card("twice", &key(1, 9), &key(1, 9));
+    let shared = card("shared", &key(1, 8), &key(2, 0));
+    let admin = card("admin", &key(1, 7), &key(3, 0));
     for card in [twice, shared, admin] {
         let mut cards = cards(3);
         cards.push(card);
@@ -282,7 +322,7 @@ fn a_key_stands_for_one_thing_only() {
         assert!(matches!(refused, Err(GenesisError::DuplicateKey { .. })));
     }
     let mut repeated = cards(3);
-    repeated.push(ValidatorCard::new(NETWORK, "again", &key(1, 0), &key(2, 9)).unwrap());
+    repeated.push(card("again", &key(1, 0), &key(2, 9)));
     let refused = assemble(repeated, vec![ADMIN.clone()], terms(Kind::Devnet));
     assert!(matches!(refused, Err(GenesisError::ValidatorSet(_))));
 }

@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NodeConfig {
-    /// This validator's name in the genesis document.
+    /// This validator's name on the ledger.
     pub name: String,
     /// The genesis document.
     pub genesis: PathBuf,
     /// The encrypted file with the consensus key and the transport key.
     pub key_file: PathBuf,
+    /// The file with the keys that are to follow, while they are being replaced; same passphrase.
+    #[serde(default)]
+    pub next_key_file: Option<PathBuf>,
     /// A file whose first line is the key file's passphrase; `CAIRN_PASSPHRASE` goes before it.
     pub passphrase_file: Option<PathBuf>,
     /// Everything the node keeps: database, blobs, lock.
@@ -112,6 +115,7 @@ impl NodeConfig {
         ]
         .into_iter()
         .chain(config.passphrase_file.as_mut())
+        .chain(config.next_key_file.as_mut())
         {
             *file = folder.join(&*file);
         }
@@ -127,12 +131,14 @@ pub fn template(name: &str) -> String {
     format!(
         r#"# Configuration of a Cairn validator. Paths are relative to this file. Unknown settings are errors.
 
-# This validator's name in the genesis document.
+# This validator's name on the ledger.
 name = {name:?}
 # The genesis document, the same file for all.
 genesis = "genesis.json"
 # The encrypted consensus and transport keys, made by `cairnd keys`; mode 0600.
 key_file = "node.key"
+# The keys that are to follow, while they are being replaced; same passphrase.
+# next_key_file = "next.key"
 # First line: the key file's passphrase. CAIRN_PASSPHRASE in the environment goes before it.
 passphrase_file = "passphrase"
 # Database and blobs.

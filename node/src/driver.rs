@@ -5,19 +5,22 @@
 //! record and the newly final blocks in one synced batch, and only then sends. Signatures are
 //! checked on the worker pool between arrival and step.
 
+use crate::accusations::Accusations;
+use crate::committee::Committee;
+use crate::epochs;
 use crate::executor::{ExecutorHandle, Work};
 use crate::fetch::Fetch;
 use crate::finality::Finality;
 use crate::mempool::Mempool;
 use crate::metrics::Metrics;
-use crate::peers::Peers;
 use crate::speculation::{ExecutedBlock, Speculation};
 use crate::sync::SyncHandle;
 use crate::timers::Timers;
 use bytes::Bytes;
 use cairn_consensus::{
-    Admission, Block, BlockId, BlockRejection, Effect, Epoch, FinalityCert, Input, Message,
-    Replica, Round, SafetyRecord, ValidatorIndex, ValidatorSet, Verified,
+    Admission, Block, BlockId, BlockRejection, Certificate, Effect, Epoch, EpochEnd, FinalityCert,
+    Input, Message, Recovery, Replica, Round, SafetyRecord, ValidatorId, ValidatorSetError,
+    Verified,
 };
 use cairn_crypto::Digest;
 use cairn_p2p::{Network, Plane};
@@ -39,7 +42,7 @@ pub enum DriverInput {
     /// A decoded message that nobody checked yet.
     Received {
         /// Who sent it.
-        from: ValidatorIndex,
+        from: ValidatorId,
         /// The message.
         message: Message,
         /// Its sender's place in the queue, given back when the message is dealt with.
@@ -48,7 +51,7 @@ pub enum DriverInput {
     /// A message whose signatures hold.
     Verified {
         /// Who sent it.
-        from: ValidatorIndex,
+        from: ValidatorId,
         /// The message.
         message: Verified<Message>,
     },
@@ -91,6 +94,17 @@ pub enum DriverError {
         /// What is wrong with it.
         reason: BlockRejection,
     },
+    /// The ledger's validators make no set.
+    #[error(
+        "the ledger's next validators cannot decide: {0}; run the consortium's version of this software"
+    )]
+    Validators(#[from] ValidatorSetError),
+    /// The ledger has another transport key for this validator from now on.
+    #[error(
+        "from this height on the ledger has another transport key for this validator; start the node again with the \
+         key file that holds it"
+    )]
+    OtherTransportKey,
     /// A block became final whose execution result is gone.
     #[error(
         "block {id} became final but its state is not here; restart the node to execute it again"
@@ -116,8 +130,6 @@ pub struct DriverParts {
     pub replica: Replica,
     /// Digest of the genesis document.
     pub chain_id: Digest,
-    /// Who decides.
-    pub validators: ValidatorSet,
     /// The node's store.
     pub store: Store,
     /// Executed blocks beyond it.
@@ -132,8 +144,10 @@ pub struct DriverParts {
     pub sync: SyncHandle,
     /// Sends.
     pub network: Network,
-    /// Who is who.
-    pub peers: Arc<Peers>,
+    /// Who decides, and who is who.
+    pub committee: Arc<Committee>,
+    /// Where evidence goes.
+    pub accusations: Accusations,
     /// Tells those who wait.
     pub finality: Arc<Finality>,
     /// Where consensus stands.
@@ -146,13 +160,23 @@ pub struct DriverParts {
     pub inputs: Sender<DriverInput>,
 }
 
+/// Blocks that are final, oldest first, and the certificate of the last one.
+type Decided = (Vec<Arc<Block>>, Arc<FinalityCert>);
+
+/// What one turn of the loop writes, and sends afterwards.
+#[derive(Default)]
+struct Turn {
+    record: Option<Box<SafetyRecord>>,
+    blocks: Vec<Arc<Block>>,
+    decided: Vec<Decided>,
+    sends: Vec<(Option<ValidatorId>, Message)>,
+}
+
 /// See the [module](self).
 pub struct Driver {
     parts: DriverParts,
     timers: Timers,
     work: bool,
-    /// Final by certificate, to be written with the next batch.
-    unsettled: Vec<(Vec<Arc<Block>>, Arc<FinalityCert>)>,
     tip_height: u64,
 }
 
@@ -176,7 +200,6 @@ impl Driver {
             parts,
             timers: Timers::default(),
             work: false,
-            unsettled: Vec::new(),
             tip_height,
         })
     }
@@ -232,7 +255,7 @@ impl Driver {
                 from,
                 message,
                 place,
-            } => self.receive(from, message, place),
+            } => self.receive(from, message, place, effects),
             DriverInput::Verified { from, message } => {
                 effects.extend(self.step(Input::Message(message, from)));
             }
@@ -257,16 +280,29 @@ impl Driver {
     }
 
     /// Cheap checks here, signatures on the pool.
-    fn receive(&self, from: ValidatorIndex, message: Message, place: OwnedSemaphorePermit) {
-        if let Admission::Drop(reason) = self.parts.replica.admit(&message) {
-            self.parts
-                .metrics
-                .messages
-                .with_label_values(&[reason.as_str()])
-                .inc();
-            return;
-        }
-        let validators = self.parts.validators.clone();
+    fn receive(
+        &mut self,
+        from: ValidatorId,
+        message: Message,
+        place: OwnedSemaphorePermit,
+        effects: &mut Vec<Effect>,
+    ) {
+        let validators = match self.parts.replica.admit(&message) {
+            Admission::Verify(validators) => validators,
+            Admission::OtherEpoch(epoch) => {
+                effects.extend(self.step(Input::OtherEpoch { epoch, from }));
+                return;
+            }
+            Admission::Drop(reason) => {
+                let outcome = [reason.as_str()];
+                self.parts
+                    .metrics
+                    .messages
+                    .with_label_values(&outcome)
+                    .inc();
+                return;
+            }
+        };
         let chain_id = self.parts.chain_id;
         let metrics = Arc::clone(&self.parts.metrics);
         let inputs = self.parts.inputs.clone();
@@ -290,22 +326,21 @@ impl Driver {
         });
     }
 
-    /// Performs what the replica asks for: first what needs no disk, then one synced write, then the sends.
+    /// Performs what the replica asks for: first what needs no disk, then one synced write, then the sends. The end
+    /// of an epoch divides it: what belongs to the old epoch is written and sent before the new one begins.
     fn perform(&mut self, effects: Vec<Effect>) -> Result<(), DriverError> {
-        let mut record: Option<Box<SafetyRecord>> = None;
-        let mut blocks: Vec<Arc<Block>> = Vec::new();
-        let mut sends = Vec::new();
+        let mut turn = Turn::default();
         for effect in effects {
             match effect {
                 Effect::Persist {
                     record: newer,
                     blocks: more,
                 } => {
-                    record = Some(newer);
-                    blocks.extend(more);
+                    turn.record = Some(newer);
+                    turn.blocks.extend(more);
                 }
-                Effect::Broadcast(message) => sends.push((None, message)),
-                Effect::Send { to, message } => sends.push((Some(to), message)),
+                Effect::Broadcast(message) => turn.sends.push((None, message)),
+                Effect::Send { to, message } => turn.sends.push((Some(to), message)),
                 Effect::Execute { block } => self.parts.executor.give(Work::Execute(block)),
                 Effect::Build {
                     round,
@@ -325,15 +360,29 @@ impl Driver {
                     }
                 }
                 Effect::Discard { ids } => self.parts.executor.give(Work::Discard(ids)),
-                Effect::Finalize { blocks, cert } => self.unsettled.push((blocks, cert)),
+                Effect::Finalize {
+                    blocks,
+                    cert,
+                    epoch_end: None,
+                } => turn.decided.push((blocks, cert)),
+                Effect::Finalize {
+                    blocks,
+                    cert,
+                    epoch_end: Some(end),
+                } => {
+                    self.finish(std::mem::take(&mut turn))?;
+                    self.end_epoch(&blocks, &cert, &end)?;
+                }
+                Effect::SendEpochEnd { to, epoch } => self.send_epoch_end(&to, epoch),
                 Effect::FetchBlock { id, from } => self.parts.fetch.block(id, from),
-                Effect::Behind { height, from } => self.parts.sync.behind(height.0, from),
+                Effect::Behind { height, from } => self.parts.sync.behind(height.0, &from),
                 Effect::SetTimer { timer, after_ms } => {
                     self.timers.set(Instant::now(), after_ms, timer);
                 }
                 Effect::Evidence(evidence) => {
                     self.parts.metrics.evidence.inc();
-                    tracing::error!(?evidence, "a validator signed two contents for one phase");
+                    let kept = self.parts.accusations.keep(&evidence);
+                    tracing::error!(offender = %evidence.offender(), ?kept, "a validator signed two contents for one phase");
                 }
                 Effect::Refused { round, id, reason } => {
                     tracing::warn!(%round, %id, %reason, "no vote");
@@ -343,11 +392,78 @@ impl Driver {
                 }
             }
         }
-        self.write(record.as_deref(), &blocks)?;
-        for (to, message) in sends {
-            self.send(to, message);
+        self.finish(turn)
+    }
+
+    /// Writes, then sends.
+    fn finish(&mut self, turn: Turn) -> Result<(), DriverError> {
+        self.write(turn.record.as_deref(), &turn.blocks, turn.decided)?;
+        for (to, message) in turn.sends {
+            self.send(to, &message);
         }
         Ok(())
+    }
+
+    /// The last block of an epoch is final: it is written with the record that begins the next one, whose validators
+    /// take their seats.
+    fn end_epoch(
+        &mut self,
+        blocks: &[Arc<Block>],
+        cert: &FinalityCert,
+        end: &EpochEnd,
+    ) -> Result<(), DriverError> {
+        let executed = self.executed(blocks, cert)?;
+        let safety = SafetyWrite {
+            record: &end.record,
+            blocks: &[],
+            transactions: &[],
+        };
+        if executed.is_empty() {
+            return Err(DriverError::NotExecuted { id: cert.block_id });
+        }
+        self.commit(&executed, cert, Some(safety))
+    }
+
+    /// The ledger named other validators with the block that has just become final.
+    fn seat(&self, records: Vec<cairn_runtime::ValidatorRecord>) -> Result<(), DriverError> {
+        let parts = &self.parts;
+        parts.committee.change(records)?;
+        parts.network.set_peers(parts.committee.network_peers());
+        let set = parts.committee.set();
+        tracing::info!(validators = set.len(), hash = %set.hash(), "other validators decide from here on");
+        match parts.committee.my_transport_key() {
+            Some(key) if cairn_p2p::peer_id(&key) != parts.network.local_peer() => {
+                Err(DriverError::OtherTransportKey)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Shows a validator in an old epoch how that one ended.
+    fn send_epoch_end(&self, to: &ValidatorId, epoch: Epoch) {
+        match epochs::end_of(&self.parts.store, epoch) {
+            Ok(Some((_, certificate))) => {
+                let certificate = Certificate::Finality(Arc::new(certificate));
+                self.send(Some(*to), &Message::Certificate(certificate));
+            }
+            Ok(None) => {}
+            Err(error) => tracing::error!(%error, %epoch, "the end of an epoch cannot be shown"),
+        }
+    }
+
+    /// What executing these blocks gave, of those above the tip.
+    fn executed(
+        &self,
+        blocks: &[Arc<Block>],
+        cert: &FinalityCert,
+    ) -> Result<Vec<Arc<ExecutedBlock>>, DriverError> {
+        let above = blocks
+            .iter()
+            .filter(|block| block.header.height.0 > self.tip_height);
+        let executed: Option<Vec<_>> = above
+            .map(|block| self.parts.speculation.get(&block.id()))
+            .collect();
+        executed.ok_or(DriverError::NotExecuted { id: cert.block_id })
     }
 
     /// One synced write a turn: newly final blocks with the safety record, or the record alone.
@@ -355,6 +471,7 @@ impl Driver {
         &mut self,
         record: Option<&SafetyRecord>,
         blocks: &[Arc<Block>],
+        decided: Vec<Decided>,
     ) -> Result<(), DriverError> {
         let bodies = self.bodies(blocks);
         let mut safety = record.map(|record| SafetyWrite {
@@ -362,16 +479,11 @@ impl Driver {
             blocks,
             transactions: &bodies,
         });
-        for (chain, cert) in std::mem::take(&mut self.unsettled) {
-            let executed: Option<Vec<Arc<ExecutedBlock>>> = chain
-                .iter()
-                .filter(|block| block.header.height.0 > self.tip_height)
-                .map(|block| self.parts.speculation.get(&block.id()))
-                .collect();
-            match executed {
-                Some(executed) if executed.is_empty() => {} // Block sync was faster.
-                Some(executed) => self.commit(&executed, &cert, safety.take())?,
-                None => return Err(DriverError::NotExecuted { id: cert.block_id }),
+        for (chain, cert) in decided {
+            let executed = self.executed(&chain, &cert)?;
+            // None: block sync was faster.
+            if !executed.is_empty() {
+                self.commit(&executed, &cert, safety.take())?;
             }
         }
         if let Some(SafetyWrite { record, .. }) = safety {
@@ -454,6 +566,9 @@ impl Driver {
             );
         }
         self.parts.network.set_height(self.tip_height);
+        if let Some(records) = &last.next_records {
+            self.seat(records.clone())?;
+        }
         tracing::debug!(
             height = self.tip_height,
             transactions = last.transactions.len(),
@@ -485,9 +600,15 @@ impl Driver {
         self.commit(&executed, &cert, None)?;
         let header = self.parts.store.tip()?;
         let history = self.parts.store.history()?;
+        let recent = self
+            .parts
+            .store
+            .headers_up_to(header.height, Recovery::RECENT)?;
         Ok(self.step(Input::Synced {
             header,
             cert,
+            validators: self.parts.committee.set(),
+            recent,
             history,
         }))
     }
@@ -500,15 +621,15 @@ impl Driver {
             .observe(started.elapsed().as_secs_f64());
     }
 
-    fn send(&self, to: Option<ValidatorIndex>, message: Message) {
-        if let Message::Timeout { .. } = &message {
+    fn send(&self, to: Option<ValidatorId>, message: &Message) {
+        if let Message::Timeout { .. } = message {
             self.parts.metrics.timeouts.inc();
         }
         let bytes = Bytes::from(message.encode());
         match to {
             None => self.parts.network.broadcast(Plane::Consensus, bytes),
-            Some(index) => {
-                if let Some(peer) = self.parts.peers.peer(index) {
+            Some(id) => {
+                if let Some(peer) = self.parts.committee.peer(&id) {
                     self.parts.network.send(Plane::Consensus, &peer, bytes);
                 }
             }

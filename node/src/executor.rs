@@ -5,6 +5,7 @@
 //! parent is not here yet waits: its missing transactions are asked for, and it is tried again
 //! whenever transactions or executed blocks arrive.
 
+use crate::committee::validator_set;
 use crate::driver::DriverInput;
 use crate::fetch::Fetch;
 use crate::intake;
@@ -14,10 +15,11 @@ use crate::payloads::Payloads;
 use crate::speculation::{Applied, Speculation, SpeculativeTree};
 use cairn_consensus::{
     Block, BlockId, BlockRejection, BuiltBlock, Execution, FinalityCert, Header, Input, Round,
+    ValidatorSetError,
 };
 use cairn_crypto::Digest;
 use cairn_runtime::tree::{self, StateAt};
-use cairn_runtime::{BlockContext, BlockExecutor, ChainParams, StateError, query};
+use cairn_runtime::{BlockContext, BlockExecutor, StateError, query};
 use cairn_storage::{StorageError, Store};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +36,11 @@ pub enum ExecutorError {
     /// The state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The ledger names validators that make no set: a defect of this software.
+    #[error(
+        "the ledger's next validators cannot decide: {0}; run the consortium's version of this software"
+    )]
+    Validators(#[from] ValidatorSetError),
 }
 
 /// A final block as block sync brings it: transactions in payload order, not yet checked.
@@ -117,10 +124,6 @@ impl ExecutorHandle {
 pub struct ExecutorParts {
     /// Digest of the genesis document.
     pub chain_id: Digest,
-    /// Chain parameters.
-    pub params: ChainParams,
-    /// Hash of the validator set.
-    pub validators_hash: Digest,
     /// The node's store.
     pub store: Store,
     /// Executed blocks beyond it.
@@ -281,13 +284,14 @@ impl Executor {
     ) -> Result<Result<Result<Execution, BlockRejection>, Obstacle>, ExecutorError> {
         let id = block.id();
         if let Some(done) = self.parts.speculation.get(&id) {
-            return Ok(Ok(Ok(done.execution)));
+            return Ok(Ok(Ok(done.execution.clone())));
         }
         let Some((tree, parent)) = self.parts.speculation.state_after(&block.header.parent)? else {
             return Ok(Err(Obstacle::Parent));
         };
         let got = u64::try_from(block.payload.len()).unwrap_or(u64::MAX);
-        let limit = self.parts.params.max_block_transactions;
+        let state = StateAt::new(tree.clone(), parent.height.0);
+        let limit = query::params(&state)?.max_block_transactions;
         if got > limit {
             return Ok(Ok(Err(BlockRejection::InvalidPayload(format!(
                 "{got} transactions, at most {limit} are allowed"
@@ -309,7 +313,7 @@ impl Executor {
             .observe(started.elapsed().as_secs_f64());
         Ok(Ok(match result {
             Ok(applied) => {
-                let execution = applied.execution;
+                let execution = applied.execution.clone();
                 if let Err(mismatch) = execution.check(&block.header) {
                     return Ok(Ok(Err(mismatch.into())));
                 }
@@ -351,7 +355,8 @@ impl Executor {
             return Ok(Payload::Missing(missing));
         }
         let state = StateAt::new(tree.clone(), parent.height.0);
-        let checked = intake::verify_payload(&state, &bodies, &self.parts.params, &self.parts.pool);
+        let params = query::params(&state)?;
+        let checked = intake::verify_payload(&state, &bodies, &params, &self.parts.pool);
         let checked: BTreeMap<Digest, PooledTransaction> = match checked {
             Ok(checked) => checked
                 .into_iter()
@@ -407,8 +412,10 @@ impl Executor {
                 }
             }
         }
-        let executed = executor.finish();
+        let executed = executor.finish()?;
         let (state_root, batch) = tree::apply(tree, height, &executed.diff)?;
+        let next_validators = executed.next_validators.as_deref();
+        let next_validators = next_validators.map(validator_set).transpose()?;
         let next_nonces: BTreeMap<_, _> = included
             .iter()
             .map(|transaction| {
@@ -420,9 +427,10 @@ impl Executor {
             execution: Execution {
                 state_root,
                 receipts_root: executed.receipts_root,
-                validators_hash: self.parts.validators_hash,
-                next_validators_hash: self.parts.validators_hash,
+                validators_hash: parent.next_validators_hash,
+                next_validators,
             },
+            next_records: executed.next_validators,
             transactions: included,
             receipts: executed.receipts,
             batch,
@@ -438,9 +446,10 @@ impl Executor {
             return Ok(()); // The parent is still waiting; its execution brings us back here.
         };
         let state = StateAt::new(tree.clone(), parent.height.0);
+        let params = query::params(&state)?;
         let candidates = self.parts.mempool.select(
-            usize::try_from(self.parts.params.max_block_transactions).unwrap_or(usize::MAX),
-            usize::try_from(self.parts.params.max_block_bytes).unwrap_or(usize::MAX),
+            usize::try_from(params.max_block_transactions).unwrap_or(usize::MAX),
+            usize::try_from(params.max_block_bytes).unwrap_or(usize::MAX),
             |account| query::nonce(&state, *account),
         )?;
         let context = BlockContext {
@@ -458,7 +467,7 @@ impl Executor {
                         .iter()
                         .map(|transaction| transaction.signed_hash())
                         .collect(),
-                    execution: applied.execution,
+                    execution: applied.execution.clone(),
                 };
                 self.parts
                     .speculation
@@ -502,12 +511,9 @@ impl Executor {
                 return Ok(false);
             };
             let state = StateAt::new(tree.clone(), parent.height.0);
-            let checked = intake::verify_payload(
-                &state,
-                &synced.transactions,
-                &self.parts.params,
-                &self.parts.pool,
-            );
+            let params = query::params(&state)?;
+            let checked =
+                intake::verify_payload(&state, &synced.transactions, &params, &self.parts.pool);
             let transactions = match checked {
                 Ok(transactions) => transactions,
                 Err(error) => {

@@ -1,14 +1,14 @@
 //! Asks other nodes for what a block needs and this node does not have: transactions of its
 //! payload, or the block itself.
 
+use crate::committee::Committee;
 use crate::driver::DriverInput;
 use crate::executor::{ExecutorHandle, Work};
 use crate::mempool::Mempool;
 use crate::payloads::Payloads;
-use crate::peers::Peers;
 use crate::wire::{DataRequest, DataResponse, MAX_REQUESTED_TRANSACTIONS};
 use bytes::Bytes;
-use cairn_consensus::{BlockId, Input, ValidatorIndex, payload_root};
+use cairn_consensus::{BlockId, Input, ValidatorId, payload_root};
 use cairn_crypto::Digest;
 use cairn_p2p::{Network, PeerId};
 use std::collections::HashSet;
@@ -34,7 +34,7 @@ enum Wanted {
     },
     Block {
         id: BlockId,
-        from: Vec<ValidatorIndex>,
+        from: Vec<ValidatorId>,
     },
 }
 
@@ -93,7 +93,7 @@ impl Fetch {
     }
 
     /// Asks for a block.
-    pub fn block(&self, id: BlockId, from: Vec<ValidatorIndex>) {
+    pub fn block(&self, id: BlockId, from: Vec<ValidatorId>) {
         self.queue(Wanted::Block { id, from });
     }
 
@@ -115,7 +115,7 @@ pub struct FetchParts {
     /// Carries requests.
     pub network: Network,
     /// Who is who.
-    pub peers: Arc<Peers>,
+    pub committee: Arc<Committee>,
     /// Where dissemination may bring what is missing.
     pub mempool: Arc<Mempool>,
     /// Where fetched transactions go.
@@ -176,11 +176,8 @@ impl FetchParts {
             .filter(|status| status.data.is_some())
             .map(|status| status.peer)
             .collect();
-        let others: Vec<PeerId> = self
-            .peers
-            .others()
-            .filter(|peer| connected.contains(peer))
-            .collect();
+        let mut others = self.committee.others();
+        others.retain(|peer| connected.contains(peer));
         let start = self.next.fetch_add(ATTEMPTS - 1, Ordering::Relaxed);
         let round = (0..others.len()).map(|offset| others[(start + offset) % others.len()]);
         let mut candidates: Vec<PeerId> = Vec::with_capacity(ATTEMPTS);
@@ -221,7 +218,7 @@ impl FetchParts {
         proposer: &Digest,
         mut missing: Vec<Digest>,
     ) -> bool {
-        let proposer = self.peers.peer_of_id(proposer);
+        let proposer = self.committee.peer(proposer);
         for turn in 0..TURNS {
             for peer in self.candidates(proposer.into_iter()) {
                 missing.retain(|hash| !self.mempool.contains_signed(hash));
@@ -248,12 +245,12 @@ impl FetchParts {
         false
     }
 
-    async fn fetch_block(&self, id: BlockId, from: &[ValidatorIndex]) -> Input {
+    async fn fetch_block(&self, id: BlockId, from: &[ValidatorId]) -> Input {
         // Signers come in ascending order; beginning elsewhere each time reaches them all.
         let start = self.next.load(Ordering::Relaxed);
         let preferred = (0..from.len())
             .map(|offset| from[(start + offset) % from.len()])
-            .filter_map(|index| self.peers.peer(index));
+            .filter_map(|id| self.committee.peer(&id));
         for peer in self.candidates(preferred) {
             if let Some(DataResponse::Block(Some(block))) =
                 self.ask(peer, &DataRequest::Block(id)).await

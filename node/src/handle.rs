@@ -1,5 +1,6 @@
 //! What the API sees of the node.
 
+use crate::committee::Committee;
 use crate::driver::Position;
 use crate::finality::{Finality, Location};
 use crate::intake::{Intake, IntakeError, Source};
@@ -8,11 +9,11 @@ use crate::metrics::Metrics;
 use crate::sync::SyncHandle;
 use bytes::Bytes;
 use cairn_artifacts::DiskStore;
-use cairn_consensus::ValidatorSet;
 use cairn_crypto::{Digest, PublicKey};
 use cairn_genesis::GenesisDocument;
 use cairn_p2p::{Network, Plane};
-use cairn_runtime::{AccountId, AdmissionError};
+use cairn_runtime::tree::StateAt;
+use cairn_runtime::{AccountId, AdmissionError, SignedTransaction, query};
 use cairn_storage::Store;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,9 +25,9 @@ pub enum SubmitError {
     /// It cannot be executed as it is.
     #[error(transparent)]
     Admission(#[from] AdmissionError),
-    /// No room for it now.
+    /// No room for it now, or its nonce is taken.
     #[error(transparent)]
-    MempoolFull(#[from] MempoolError),
+    Mempool(#[from] MempoolError),
     /// The node is catching up and cannot judge it.
     #[error(
         "this node is catching up and stands at height {height}; ask another node, or again in a moment"
@@ -49,7 +50,7 @@ pub struct HandleParts {
     /// Its digest.
     pub chain_id: Digest,
     /// Who decides.
-    pub validators: ValidatorSet,
+    pub committee: Arc<Committee>,
     /// The node's blobs.
     pub blobs: Arc<DiskStore>,
     /// The node's transport key.
@@ -109,8 +110,8 @@ impl NodeHandle {
 
     /// Who decides.
     #[must_use]
-    pub fn validators(&self) -> &ValidatorSet {
-        &self.parts.validators
+    pub fn committee(&self) -> &Committee {
+        &self.parts.committee
     }
 
     /// The node's blobs.
@@ -172,8 +173,9 @@ impl NodeHandle {
 
     /// The name of a transaction whose very bytes are final: a repeated submission is no error.
     fn final_already(&self, bytes: &[u8]) -> Option<Digest> {
-        let signed =
-            cairn_runtime::SignedTransaction::decode(bytes, &self.parts.intake.params).ok()?;
+        let state = StateAt::new(self.parts.store.tree(), self.parts.finality.height());
+        let params = query::params(&state).ok()?;
+        let signed = SignedTransaction::decode(bytes, &params).ok()?;
         let tx_hash = signed.transaction.hash();
         let located = self.parts.store.transaction_location(&tx_hash).ok()?;
         located.map(|_| tx_hash)
@@ -231,7 +233,7 @@ impl NodeHandle {
             final_age_ms: now.saturating_sub(tip.timestamp_ms),
             peers_consensus: on_plane(Plane::Consensus),
             peers_data: on_plane(Plane::Data),
-            validators: parts.validators.len(),
+            validators: parts.committee.set().len(),
             mempool_transactions: parts.mempool.len(),
             syncing: parts.sync.is_active(),
         }

@@ -1,10 +1,10 @@
 //! Takes what the network brings and hands it to whoever deals with it. Nothing here waits for
 //! anyone: a queue that is full costs the sender its message, never others theirs.
 
+use crate::committee::Committee;
 use crate::driver::DriverInput;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
-use crate::peers::Peers;
 use crate::serve::Answers;
 use crate::sync::SyncHandle;
 use crate::wire::DataMessage;
@@ -29,11 +29,20 @@ struct Places {
     batches: Arc<Semaphore>,
 }
 
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            messages: Arc::new(Semaphore::new(MESSAGES)),
+            batches: Arc::new(Semaphore::new(BATCHES)),
+        }
+    }
+}
+
 /// See the [module](self).
 #[derive(Debug)]
 pub struct Inbound {
     /// Who is who.
-    pub peers: Arc<Peers>,
+    pub committee: Arc<Committee>,
     /// Takes consensus messages.
     pub driver: Sender<DriverInput>,
     /// Takes transactions.
@@ -49,17 +58,7 @@ pub struct Inbound {
 impl Inbound {
     /// Works until the network stops.
     pub async fn run(self, mut events: Receiver<NetworkEvent>) {
-        let places: HashMap<PeerId, Places> = self
-            .peers
-            .others()
-            .map(|peer| {
-                let places = Places {
-                    messages: Arc::new(Semaphore::new(MESSAGES)),
-                    batches: Arc::new(Semaphore::new(BATCHES)),
-                };
-                (peer, places)
-            })
-            .collect();
+        let mut places: HashMap<PeerId, Places> = HashMap::new();
         while let Some(event) = events.recv().await {
             match event {
                 NetworkEvent::Connected {
@@ -69,11 +68,12 @@ impl Inbound {
                 } => self.connected(plane, peer, height),
                 NetworkEvent::Disconnected { plane, peer } => {
                     tracing::debug!(%peer, ?plane, "disconnected");
+                    // Those who left the committee for good leave nothing behind.
+                    places.retain(|peer, _| self.committee.id(peer).is_some());
                 }
                 NetworkEvent::Message { plane, peer, bytes } => {
-                    let Some(places) = places.get(&peer) else {
-                        continue; // The transport lets nobody else in.
-                    };
+                    // The transport lets nobody in who is not listed, so these are few.
+                    let places = places.entry(peer).or_default();
                     match plane {
                         Plane::Consensus => self.consensus(peer, &bytes, &places.messages),
                         Plane::Data => self.data(peer, &bytes, &places.batches),
@@ -90,15 +90,15 @@ impl Inbound {
         tracing::debug!(%peer, ?plane, height, "connected");
         self.sync.peer_is_at(height, peer);
         if plane == Plane::Consensus
-            && let Some(index) = self.peers.index(&peer)
+            && let Some(id) = self.committee.id(&peer)
         {
-            self.tell(DriverInput::Step(Box::new(Input::PeerConnected(index))));
+            self.tell(DriverInput::Step(Box::new(Input::PeerConnected(id))));
         }
     }
 
     fn consensus(&self, peer: PeerId, bytes: &Bytes, places: &Arc<Semaphore>) {
-        let Some(from) = self.peers.index(&peer) else {
-            return; // The transport lets validators only onto this plane; the set may just have changed.
+        let Some(from) = self.committee.id(&peer) else {
+            return; // The transport lets validators only onto this plane; they may just have changed.
         };
         let Ok(place) = Arc::clone(places).try_acquire_owned() else {
             self.metrics.messages.with_label_values(&["flood"]).inc();

@@ -1,7 +1,7 @@
 //! How bytes become transactions that the mempool takes: decoded within limits, checked against
 //! the final state, and their signature verified once.
 
-use crate::driver::DriverInput;
+use crate::driver::{DriverInput, now_ms};
 use crate::executor::ExecutorHandle;
 use crate::finality::Finality;
 use crate::mempool::{Mempool, MempoolError, PooledTransaction};
@@ -9,7 +9,8 @@ use crate::metrics::Metrics;
 use cairn_crypto::{Digest, domain};
 use cairn_runtime::tree::StateAt;
 use cairn_runtime::{
-    AdmissionError, ChainParams, SignedTransaction, StateReader, VerifiedTransaction, admit, query,
+    AdmissionError, BlockContext, ChainParams, SignedTransaction, StateReader, VerifiedTransaction,
+    admit, query,
 };
 use cairn_storage::Store;
 use rayon::prelude::*;
@@ -54,8 +55,6 @@ impl Source {
 pub struct Intake {
     /// Digest of the genesis document.
     pub chain_id: Digest,
-    /// Chain parameters.
-    pub params: ChainParams,
     /// The node's store.
     pub store: Store,
     /// Where checked transactions go.
@@ -82,8 +81,7 @@ impl Intake {
         let outcome = match &result {
             Ok(_) => "accepted",
             Err(IntakeError::Admission(error)) => error.code(),
-            Err(IntakeError::Mempool(MempoolError::NonceTaken { .. })) => "nonce_taken",
-            Err(IntakeError::Mempool(_)) => "mempool_full",
+            Err(IntakeError::Mempool(error)) => error.code(),
         };
         self.metrics
             .intake
@@ -100,20 +98,15 @@ impl Intake {
         let timer = self.metrics.signature_verification.start_timer();
         let height = self.finality.height();
         let state = StateAt::new(self.store.tree(), height);
-        let signed = SignedTransaction::decode(bytes, &self.params)?;
-        let key = admit(
-            &state,
-            &self.chain_id,
-            height + 1,
-            &signed,
-            &self.params,
-            NONCE_WINDOW,
-        )?;
-        let transaction = Arc::new(VerifiedTransaction::verify_decoded(
-            signed,
-            &key,
-            &self.params,
-        )?);
+        let params = query::params(&state).map_err(AdmissionError::from)?;
+        let signed = SignedTransaction::decode(bytes, &params)?;
+        let next = BlockContext {
+            chain_id: self.chain_id,
+            height: height + 1,
+            timestamp_ms: now_ms(),
+        };
+        let key = admit(&state, &next, &signed, &params, NONCE_WINDOW)?;
+        let transaction = Arc::new(VerifiedTransaction::verify_decoded(signed, &key, &params)?);
         timer.observe_duration();
         let sender = transaction.signed().transaction.sender;
         let expected = query::nonce(&state, sender).map_err(AdmissionError::from)?;

@@ -24,7 +24,9 @@
 //! | `driver`, `timers` | consensus: step, write, send |
 //! | `executor`, `speculation` | execution of blocks that are not final yet |
 //! | `intake`, `mempool`, `dissemination` | transactions on their way into a block |
-//! | `inbound`, `serve`, `wire`, `peers` | what other nodes send and ask |
+//! | `committee`, `epochs` | who decides now, who is who on the network, and who decided before |
+//! | `accusations` | evidence of validators that signed two contents |
+//! | `inbound`, `serve`, `wire` | what other nodes send and ask |
 //! | `fetch`, `sync` | what this node asks others for |
 //! | `finality`, `handle`, `metrics` | what the outside sees |
 //! | `api` | the HTTP API |
@@ -32,11 +34,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accusations;
 pub mod api;
+pub mod committee;
 pub mod config;
 pub mod devnet;
 pub mod dissemination;
 pub mod driver;
+pub mod epochs;
 pub mod executor;
 pub mod fetch;
 pub mod finality;
@@ -47,7 +52,6 @@ pub mod mempool;
 pub mod metrics;
 pub mod node;
 pub mod payloads;
-pub mod peers;
 pub mod serve;
 pub mod speculation;
 pub mod sync;

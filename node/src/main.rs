@@ -6,6 +6,10 @@ mod commands;
 
 use clap::{Parser, Subcommand};
 
+/// For RocksDB's allocations too: a validator allocates a lot and for long, from many threads.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// A validator of a Cairn network.
 #[derive(Debug, Parser)]
 #[command(name = "cairnd", version, about)]

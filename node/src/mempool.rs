@@ -4,6 +4,7 @@
 //! memory. Transactions stay until a final block contains them, supersedes their nonce, or lets
 //! them expire: a block that loses gives its transactions back by doing nothing.
 
+use cairn_api::code;
 use cairn_crypto::Digest;
 use cairn_runtime::{AccountId, VerifiedTransaction};
 use serde::{Deserialize, Serialize};
@@ -66,6 +67,18 @@ pub enum MempoolError {
         /// Name of the transaction that waits.
         waiting: Digest,
     },
+}
+
+impl MempoolError {
+    /// The stable code of the API and of metrics.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Full { .. } => code::MEMPOOL_FULL,
+            Self::AccountFull { .. } => code::ACCOUNT_FULL,
+            Self::NonceTaken { .. } => code::NONCE_TAKEN,
+        }
+    }
 }
 
 /// A transaction with its encoded form, shared by everything that needs it.

@@ -1,9 +1,19 @@
 //! Puts a validator together, and takes it apart again.
 
+mod database;
+mod error;
+mod identity;
+
+pub use error::NodeError;
+pub use identity::{passphrase, passphrase_in};
+
+use crate::accusations::Accusations;
 use crate::api::{self, ApiConfig};
+use crate::committee::{Addresses, Committee};
 use crate::config::NodeConfig;
 use crate::dissemination;
 use crate::driver::{Driver, DriverError, DriverInput, DriverParts, Position, now_ms};
+use crate::epochs;
 use crate::executor::{Executor, ExecutorError, ExecutorHandle, ExecutorParts, Work};
 use crate::fetch::{Fetch, FetchParts};
 use crate::finality::Finality;
@@ -13,135 +23,19 @@ use crate::intake::Intake;
 use crate::mempool::Mempool;
 use crate::metrics::Metrics;
 use crate::payloads::Payloads;
-use crate::peers::Peers;
 use crate::serve::Answers;
 use crate::speculation::Speculation;
 use crate::sync::{Sync, SyncHandle};
 use cairn_artifacts::DiskStore;
-use cairn_consensus::{
-    Config as ReplicaConfig, Epoch, Recovery, Replica, SafetyRecord, ValidatorIndex, ValidatorSet,
-};
-use cairn_crypto::{Digest, NodeKeys, keyfile};
+use cairn_consensus::{Config as ReplicaConfig, Replica};
 use cairn_genesis::GenesisDocument;
-use cairn_p2p::{Limits, Network, NetworkConfig, PeerConfig, RekeySchedule};
-use cairn_storage::{Store, StoreOptions};
+use cairn_p2p::{Limits, Network, NetworkConfig, RekeySchedule};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc::unbounded_channel, watch};
-
-/// A node cannot start or go on.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeError {
-    /// The genesis document.
-    #[error(transparent)]
-    Genesis(#[from] cairn_genesis::GenesisError),
-    /// The key file.
-    #[error(transparent)]
-    KeyFile(#[from] keyfile::KeyFileError),
-    /// No way to open the key file.
-    #[error(
-        "no passphrase for {key_file}: set CAIRN_PASSPHRASE or `passphrase_file` in the configuration"
-    )]
-    NoPassphrase {
-        /// The key file.
-        key_file: PathBuf,
-    },
-    /// The passphrase file.
-    #[error("cannot read the passphrase file {path}: {source}")]
-    PassphraseFile {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Others can read the passphrase file.
-    #[error(
-        "the passphrase file {path} has mode {mode:04o}, so others can read it: run `chmod 600 {path}`, and choose another passphrase if anybody may have"
-    )]
-    PassphraseMode {
-        /// The file.
-        path: PathBuf,
-        /// Its permissions.
-        mode: u32,
-    },
-    /// The genesis document knows no validator of this name.
-    #[error("the genesis document has no validator named {name:?}; it has {known}")]
-    UnknownValidator {
-        /// The name.
-        name: String,
-        /// Some of the names it has.
-        known: String,
-    },
-    /// The key file is another validator's.
-    #[error(
-        "the {key} key of {key_file} is not the one that the genesis document has for {name:?}"
-    )]
-    WrongKey {
-        /// `consensus` or `transport`.
-        key: &'static str,
-        /// The key file.
-        key_file: PathBuf,
-        /// The validator.
-        name: String,
-    },
-    /// The database belongs to another chain.
-    #[error(
-        "the database in {data_dir} is of chain {got}, the genesis document is of chain {expected}; use another data_dir"
-    )]
-    OtherChain {
-        /// The data folder.
-        data_dir: PathBuf,
-        /// Of the genesis document.
-        expected: Digest,
-        /// Of the database.
-        got: Digest,
-    },
-    /// The data folder.
-    #[error("cannot make the data folder {data_dir}: {source}")]
-    DataDir {
-        /// The folder.
-        data_dir: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The store.
-    #[error(transparent)]
-    Storage(#[from] cairn_storage::StorageError),
-    /// The blob store.
-    #[error(transparent)]
-    Blobs(#[from] cairn_artifacts::StoreError),
-    /// The network.
-    #[error(transparent)]
-    Network(#[from] cairn_p2p::NetworkError),
-    /// The API.
-    #[error(transparent)]
-    Api(#[from] api::ApiError),
-    /// Metrics.
-    #[error("metrics cannot be registered: {0}")]
-    Metrics(#[from] crate::metrics::MetricsError),
-    /// A thread cannot be started.
-    #[error("cannot start a thread: {0}")]
-    Thread(String),
-    /// Consensus stopped.
-    #[error(transparent)]
-    Driver(#[from] DriverError),
-    /// Execution stopped.
-    #[error(transparent)]
-    Executor(#[from] ExecutorError),
-    /// A thread panicked: a defect.
-    #[error("the {0} thread panicked")]
-    Panicked(&'static str),
-}
-
-/// Who this node is, checked against the genesis document.
-struct Identity {
-    keys: NodeKeys,
-    index: ValidatorIndex,
-}
 
 /// A running node.
 pub struct Node {
@@ -184,33 +78,29 @@ impl Node {
         let genesis = Arc::new(GenesisDocument::load(&config.genesis)?);
         genesis.check()?;
         let chain_id = genesis.chain_id();
-        let validators = genesis.validator_set()?;
-        let identity = identify(&config, &genesis, &validators)?;
-        let store = open_store(&config, &genesis, chain_id)?;
+        let store = database::open(&config, &genesis, chain_id)?;
+        let tip = store.tip()?;
+        let records = epochs::validators_after(&store, tip.height)?;
+        let identity = identity::identify(&config, &records, tip.height.0)?;
+        let committee = Committee::new(identity.id, addresses(&config), records)?;
+        let committee = Arc::new(committee);
         let blobs = Arc::new(DiskStore::open(config.data_dir.join("blobs"))?);
         let metrics = Arc::new(Metrics::new()?);
         // Votes do not queue behind transactions.
         let pool = worker_pool("transactions", config.verify_threads)?;
         let consensus_pool = worker_pool("votes", config.verify_threads)?;
-        let params = genesis.state.params.clone();
-        let peers = Arc::new(Peers::new(
-            &validators,
-            &genesis.state.validators,
-            Some(identity.index),
-        ));
         let (network, events) = Network::start(NetworkConfig {
-            identity: identity.keys.transport.clone(),
+            identity: identity.transport.clone(),
             chain_id,
             consensus_listen: config.listen.consensus,
             data_listen: config.listen.data,
-            peers: addresses(&config, &genesis)?,
+            peers: committee.network_peers(),
             limits: network_limits(),
             rekey: RekeySchedule::default(),
         })
         .await?;
         network.register(metrics.registry())?;
 
-        let tip = store.tip()?;
         network.set_height(tip.height.0);
         let finality = Arc::new(Finality::new(tip));
         let mempool = Arc::new(Mempool::new(config.mempool));
@@ -221,9 +111,9 @@ impl Node {
         let (executor, waiting) = ExecutorHandle::new(work);
         let (fetch, fetch_queue) = Fetch::new();
         let payloads = Arc::new(Payloads::new(
-            usize::try_from(params.max_block_bytes).unwrap_or(usize::MAX),
+            usize::try_from(cairn_runtime::params::BLOCK_BYTES_CEILING).unwrap_or(usize::MAX),
         ));
-        let (sync, sync_hints) = SyncHandle::new(Arc::clone(&peers));
+        let (sync, sync_hints) = SyncHandle::new(Arc::clone(&committee));
         let (shutdown, stopping) = watch::channel(false);
         let (alarm, failed) = watch::channel(false);
         let alarm = Arc::new(Alarm(alarm));
@@ -231,8 +121,6 @@ impl Node {
         let executor_thread = {
             let parts = ExecutorParts {
                 chain_id,
-                params: params.clone(),
-                validators_hash: validators.hash(),
                 store: store.clone(),
                 speculation: Arc::clone(&speculation),
                 mempool: Arc::clone(&mempool),
@@ -251,7 +139,7 @@ impl Node {
         };
         tokio::spawn(fetch_queue.run(FetchParts {
             network: network.clone(),
-            peers: Arc::clone(&peers),
+            committee: Arc::clone(&committee),
             mempool: Arc::clone(&mempool),
             payloads,
             executor: executor.clone(),
@@ -261,9 +149,8 @@ impl Node {
         tokio::spawn(
             Sync {
                 network: network.clone(),
-                peers: Arc::clone(&peers),
+                committee: Arc::clone(&committee),
                 finality: Arc::clone(&finality),
-                validators: validators.clone(),
                 chain_id,
                 executor: executor.clone(),
             }
@@ -274,7 +161,6 @@ impl Node {
 
         let intake = Arc::new(Intake {
             chain_id,
-            params,
             store: store.clone(),
             mempool: Arc::clone(&mempool),
             finality: Arc::clone(&finality),
@@ -285,7 +171,7 @@ impl Node {
         });
         tokio::spawn(
             Inbound {
-                peers: Arc::clone(&peers),
+                committee: Arc::clone(&committee),
                 driver: driver_inputs.clone(),
                 intake: Arc::clone(&intake),
                 sync: sync.clone(),
@@ -303,19 +189,16 @@ impl Node {
             ReplicaConfig {
                 chain_id,
                 params: genesis.consensus.clone(),
-                validators: validators.clone(),
-                epoch: Epoch(0),
-                key: Some(identity.keys.consensus.clone()),
-                me: Some(identity.index),
+                id: Some(identity.id),
+                signers: identity.signers,
             },
-            recovery(&store)?,
+            database::recovery(&store)?,
             now_ms(),
         );
         let driver_thread = {
             let driver = Driver::new(DriverParts {
                 replica,
                 chain_id,
-                validators: validators.clone(),
                 store: store.clone(),
                 speculation,
                 mempool: Arc::clone(&mempool),
@@ -323,7 +206,8 @@ impl Node {
                 fetch,
                 sync: sync.clone(),
                 network: network.clone(),
-                peers,
+                committee: Arc::clone(&committee),
+                accusations: Accusations::new(&config.data_dir),
                 finality: Arc::clone(&finality),
                 position: Arc::clone(&position),
                 metrics: Arc::clone(&metrics),
@@ -340,9 +224,9 @@ impl Node {
             store,
             genesis,
             chain_id,
-            validators,
+            committee,
             blobs,
-            transport_key: identity.keys.transport.public_key().clone(),
+            transport_key: identity.transport.public_key().clone(),
             name: config.name,
             intake,
             mempool,
@@ -360,7 +244,7 @@ impl Node {
                 limits: config.api,
             },
             handle.clone(),
-            identity.keys.transport,
+            identity.transport,
             stopping,
         )
         .await?;
@@ -439,139 +323,16 @@ fn spawn<T: Send + 'static>(
         .map_err(|error| NodeError::Thread(error.to_string()))
 }
 
-/// The passphrase of a key file: `CAIRN_PASSPHRASE`, or the first line of a file.
-///
-/// # Errors
-/// [`NodeError::NoPassphrase`], or as [`passphrase_in`].
-pub fn passphrase(config: &NodeConfig) -> Result<String, NodeError> {
-    if let Ok(passphrase) = std::env::var("CAIRN_PASSPHRASE") {
-        return Ok(passphrase);
-    }
-    let Some(path) = &config.passphrase_file else {
-        return Err(NodeError::NoPassphrase {
-            key_file: config.key_file.clone(),
-        });
-    };
-    passphrase_in(path)
-}
-
-/// The first line of a passphrase file, which only its owner may be able to read, as a key file.
-///
-/// # Errors
-/// [`NodeError::PassphraseFile`], [`NodeError::PassphraseMode`].
-pub fn passphrase_in(path: &Path) -> Result<String, NodeError> {
-    let failed = |source| NodeError::PassphraseFile {
-        path: path.to_path_buf(),
-        source,
-    };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    // Of the open file: another may stand under the name a moment later.
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        return Err(NodeError::PassphraseMode {
-            path: path.to_path_buf(),
-            mode,
-        });
-    }
-    let text = std::io::read_to_string(file).map_err(failed)?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
-fn identify(
-    config: &NodeConfig,
-    genesis: &GenesisDocument,
-    validators: &ValidatorSet,
-) -> Result<Identity, NodeError> {
-    let known = &genesis.state.validators;
-    let record = known
-        .iter()
-        .find(|record| record.name == config.name)
-        .ok_or_else(|| NodeError::UnknownValidator {
-            name: config.name.clone(),
-            known: known
-                .iter()
-                .take(4)
-                .map(|record| format!("{:?}", record.name))
-                .collect::<Vec<_>>()
-                .join(", "),
-        })?;
-    let keys = keyfile::read(&config.key_file, &passphrase(config)?)?.node()?;
-    for (key, expected, got) in [
-        (
-            "consensus",
-            &record.consensus_key,
-            keys.consensus.public_key(),
-        ),
-        (
-            "transport",
-            &record.transport_key,
-            keys.transport.public_key(),
-        ),
-    ] {
-        if expected != got {
-            return Err(NodeError::WrongKey {
-                key,
-                key_file: config.key_file.clone(),
-                name: config.name.clone(),
-            });
-        }
-    }
-    let index = validators
-        .index_of(&record.id.0)
-        .expect("the validator set is made of the same records");
-    Ok(Identity { keys, index })
-}
-
-fn open_store(
-    config: &NodeConfig,
-    genesis: &GenesisDocument,
-    chain_id: Digest,
-) -> Result<Store, NodeError> {
-    std::fs::create_dir_all(&config.data_dir).map_err(|source| NodeError::DataDir {
-        data_dir: config.data_dir.clone(),
-        source,
-    })?;
-    let store = Store::open(config.data_dir.join("chain"), &StoreOptions::default())?;
-    match store.chain_id()? {
-        Some(got) if got == chain_id => {}
-        Some(got) => {
-            return Err(NodeError::OtherChain {
-                data_dir: config.data_dir.clone(),
-                expected: chain_id,
-                got,
-            });
-        }
-        None => {
-            let (header, batch) = genesis.header_and_tree()?;
-            store.initialize(&header, &batch)?;
-        }
-    }
-    Ok(store)
-}
-
-/// The other validators' addresses, in the network's terms.
-fn addresses(config: &NodeConfig, genesis: &GenesisDocument) -> Result<Vec<PeerConfig>, NodeError> {
-    config
-        .peers
-        .iter()
-        .filter(|peer| peer.name != config.name)
-        .map(|peer| {
-            let record = genesis
-                .state
-                .validators
-                .iter()
-                .find(|record| record.name == peer.name)
-                .ok_or_else(|| NodeError::UnknownValidator {
-                    name: peer.name.clone(),
-                    known: format!("{} others", genesis.state.validators.len()),
-                })?;
-            Ok(PeerConfig {
-                peer: cairn_p2p::peer_id(&record.transport_key),
-                consensus_addr: peer.consensus,
-                data_addr: peer.data,
-            })
-        })
-        .collect()
+/// The addresses that the configuration knows, by the validators' names.
+fn addresses(config: &NodeConfig) -> BTreeMap<String, Addresses> {
+    let known = config.peers.iter().map(|peer| {
+        let at = Addresses {
+            consensus: peer.consensus,
+            data: peer.data,
+        };
+        (peer.name.clone(), at)
+    });
+    known.collect()
 }
 
 fn network_limits() -> Limits {
@@ -582,42 +343,4 @@ fn network_limits() -> Limits {
     limits.consensus.message_bytes = cairn_consensus::Message::MAX_LEN;
     limits.consensus.messages_per_second = 4_000;
     limits
-}
-
-/// Where the replica stood when the node last ran.
-fn recovery(store: &Store) -> Result<Recovery, NodeError> {
-    let final_header = store.tip()?;
-    let final_cert = store.certificate(final_header.height)?.map(Arc::new);
-    let record = store
-        .safety_record()?
-        .unwrap_or_else(|| SafetyRecord::genesis(Epoch(0)));
-    Ok(Recovery {
-        final_header,
-        final_cert,
-        history: store.history()?,
-        record,
-        pending: store.pending_blocks()?,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use std::fs::{self, Permissions};
-
-    #[test]
-    fn a_passphrase_file_that_others_can_read_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("passphrase");
-        fs::write(&path, "correct horse\nand more\n").unwrap();
-        for mode in [0o644, 0o640, 0o604, 0o620, 0o602] {
-            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            let error = passphrase_in(&path).unwrap_err();
-            assert!(error.to_string().contains("chmod 600"), "{error}");
-            assert!(matches!(error, NodeError::PassphraseMode { mode: told, .. } if told == mode));
-        }
-        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(passphrase_in(&path).unwrap(), "correct horse");
-    }
 }

@@ -146,10 +146,17 @@ impl Answers {
             if bytes > MAX_DATA_BYTES - FULL_ANSWER_BYTES {
                 break; // No certificate is near enough; what has one goes out.
             }
+            let ends_epoch = blocks
+                .last()
+                .is_some_and(|body| body.block.header.ends_epoch());
             if let Some(found) = self.store.certificate(Height(height))? {
                 certificate = Some(found);
                 certified = blocks.len();
-                if bytes > FULL_ANSWER_BYTES || certified >= max.min(MAX_BLOCKS) as usize {
+                // Whoever asks knows the validators of one epoch at a time.
+                if ends_epoch
+                    || bytes > FULL_ANSWER_BYTES
+                    || certified >= max.min(MAX_BLOCKS) as usize
+                {
                     break;
                 }
             }

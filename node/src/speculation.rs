@@ -7,7 +7,7 @@
 use crate::mempool::PooledTransaction;
 use cairn_consensus::{Block, BlockId, Execution, Header};
 use cairn_runtime::tree::{Layered, TreeBatch};
-use cairn_runtime::{AccountId, Receipt};
+use cairn_runtime::{AccountId, Receipt, ValidatorRecord};
 use cairn_storage::{StorageError, Store, TreeView};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +21,8 @@ pub struct ExecutedBlock {
     pub transactions: Vec<PooledTransaction>,
     /// What its header must say.
     pub execution: Execution,
+    /// The validators from the next block on, as the ledger has them, if this block changes them.
+    pub next_records: Option<Vec<ValidatorRecord>>,
     /// One a transaction.
     pub receipts: Arc<Vec<Receipt>>,
     /// The change of the state tree.
@@ -34,6 +36,8 @@ pub struct ExecutedBlock {
 pub struct Applied {
     /// What a header must say.
     pub execution: Execution,
+    /// The validators from the next block on, as the ledger has them, if this block changes them.
+    pub next_records: Option<Vec<ValidatorRecord>>,
     /// The transactions, in order.
     pub transactions: Vec<PooledTransaction>,
     /// One a transaction.
@@ -52,6 +56,7 @@ impl Applied {
             block,
             transactions: self.transactions,
             execution: self.execution,
+            next_records: self.next_records,
             receipts: Arc::new(self.receipts),
             batch: Arc::new(self.batch),
             next_nonces: self.next_nonces,

@@ -4,12 +4,12 @@
 //! links, so one certificate serves the range. The executor then executes every block and compares
 //! the result with its header before the driver commits it.
 
+use crate::committee::Committee;
 use crate::executor::{ExecutorHandle, SyncedBlock, Work};
 use crate::finality::Finality;
-use crate::peers::Peers;
 use crate::wire::{BlockBody, DataRequest, DataResponse, MAX_BLOCKS};
 use bytes::Bytes;
-use cairn_consensus::{FinalityCert, Header, ValidatorIndex, ValidatorSet, payload_root};
+use cairn_consensus::{FinalityCert, Header, ValidatorId, ValidatorSet, payload_root};
 use cairn_crypto::{Digest, domain, hash_encoded};
 use cairn_p2p::{Network, PeerId};
 use std::sync::Arc;
@@ -34,27 +34,27 @@ struct Hint {
 #[derive(Clone, Debug)]
 pub struct SyncHandle {
     hints: Sender<Hint>,
-    peers: Arc<Peers>,
+    committee: Arc<Committee>,
     active: Arc<AtomicBool>,
 }
 
 impl SyncHandle {
     /// A handle and the hints that [`Sync::run`] follows.
     #[must_use]
-    pub fn new(peers: Arc<Peers>) -> (Self, SyncHints) {
+    pub fn new(committee: Arc<Committee>) -> (Self, SyncHints) {
         let (sender, receiver) = channel(64);
         let active = Arc::new(AtomicBool::new(false));
         let handle = Self {
             hints: sender,
-            peers,
+            committee,
             active: Arc::clone(&active),
         };
         (handle, SyncHints { receiver, active })
     }
 
     /// A validator says that blocks up to `height` are final.
-    pub fn behind(&self, height: u64, from: ValidatorIndex) {
-        if let Some(peer) = self.peers.peer(from) {
+    pub fn behind(&self, height: u64, from: &ValidatorId) {
+        if let Some(peer) = self.committee.peer(from) {
             self.peer_is_at(height, peer);
         }
     }
@@ -129,12 +129,10 @@ pub enum RangeError {
 pub struct Sync {
     /// Carries requests.
     pub network: Network,
-    /// Who is who.
-    pub peers: Arc<Peers>,
+    /// Who certifies, and who is who.
+    pub committee: Arc<Committee>,
     /// Follows the final tip.
     pub finality: Arc<Finality>,
-    /// Who certifies.
-    pub validators: ValidatorSet,
     /// Digest of the genesis document.
     pub chain_id: Digest,
     /// Executes what is fetched.
@@ -162,7 +160,8 @@ impl Sync {
 
     async fn catch_up(&self, hint: Hint, active: &AtomicBool) {
         let mut candidates: Vec<PeerId> = hint.from.into_iter().collect();
-        candidates.extend(self.peers.others().filter(|peer| Some(*peer) != hint.from));
+        let others = self.committee.others().into_iter();
+        candidates.extend(others.filter(|peer| Some(*peer) != hint.from));
         let mut candidates = candidates.into_iter();
         let Some(mut peer) = candidates.next() else {
             return;
@@ -214,7 +213,8 @@ impl Sync {
         if blocks.is_empty() {
             return Ok(false);
         }
-        let validators = self.validators.clone();
+        // Those of the epoch of the next block: a range ends with its epoch.
+        let validators = self.committee.set();
         let chain_id = self.chain_id;
         let checked = tokio::task::spawn_blocking(move || {
             check_range(&tip, blocks, certificate, &validators, &chain_id)

@@ -228,8 +228,8 @@ mod tests {
         let peer = crate::peer_id(SigningKey::generate().unwrap().public_key());
         PeerConfig {
             peer,
-            consensus_addr: addr,
-            data_addr: addr,
+            consensus_addr: Some(addr),
+            data_addr: Some(addr),
         }
     }
 

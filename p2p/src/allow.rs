@@ -44,7 +44,11 @@ impl AllowList {
 
     /// How many listed peers are at this address: the connections that it may rightly begin.
     pub(crate) fn peers_at(&self, address: IpAddr) -> usize {
-        let at = |p: &&PeerConfig| p.consensus_addr.ip() == address || p.data_addr.ip() == address;
+        let at = |p: &&PeerConfig| {
+            let known = [p.consensus_addr, p.data_addr];
+            // One that nobody told where it is may be anywhere.
+            known.contains(&None) || known.iter().flatten().any(|known| known.ip() == address)
+        };
         self.snapshot().values().filter(at).count()
     }
 }

@@ -45,15 +45,15 @@ impl std::fmt::Display for Plane {
 pub struct PeerConfig {
     /// The peer's identity, from its transport key ([`crate::peer_id`]).
     pub peer: PeerId,
-    /// Where the peer listens for the consensus plane.
-    pub consensus_addr: SocketAddr,
+    /// Where the peer listens for the consensus plane. One whose address is not known is not dialled; it may dial.
+    pub consensus_addr: Option<SocketAddr>,
     /// Where the peer listens for the data plane.
-    pub data_addr: SocketAddr,
+    pub data_addr: Option<SocketAddr>,
 }
 
 impl PeerConfig {
-    /// Where the peer listens for `plane`.
-    pub fn address(&self, plane: Plane) -> SocketAddr {
+    /// Where the peer listens for `plane`, if that is known.
+    pub fn address(&self, plane: Plane) -> Option<SocketAddr> {
         match plane {
             Plane::Consensus => self.consensus_addr,
             Plane::Data => self.data_addr,

@@ -225,9 +225,15 @@ impl Driver {
             let (Some(config), Some(state)) = (listed.get(&peer), self.peers.get_mut(&peer)) else {
                 continue;
             };
+            let Some(address) = config.address(self.plane) else {
+                // Looked at again now and then: a changed list may say where it is.
+                state.dialing.dialled(now);
+                state.dialing.failed(now);
+                continue;
+            };
             state.dialing.dialled(now);
             let dial = DialOpts::peer_id(peer)
-                .addresses(vec![swarm::multiaddr(config.address(self.plane))])
+                .addresses(vec![swarm::multiaddr(address)])
                 .condition(PeerCondition::Always)
                 .allocate_new_port()
                 .build();

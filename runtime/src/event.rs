@@ -92,6 +92,87 @@ pub enum Event {
         /// By whom.
         granted_by: AccountId,
     },
+    /// An account's keys were replaced, from the next block on.
+    KeysRotated {
+        /// Whose.
+        account: AccountId,
+        /// Index of the new keys.
+        key_index: u32,
+    },
+    /// A key's validity ends.
+    KeyRevoked {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        key_index: u32,
+        /// First height at which it no longer signs.
+        from_height: u64,
+    },
+    /// An account was suspended.
+    AccountSuspended {
+        /// Which.
+        account: AccountId,
+        /// Why.
+        reason: String,
+    },
+    /// A suspension ended.
+    AccountReinstated {
+        /// Whose.
+        account: AccountId,
+        /// Why.
+        reason: String,
+    },
+    /// Stake was bonded.
+    StakeBonded {
+        /// Whose.
+        validator: AccountId,
+        /// Units.
+        amount: u64,
+    },
+    /// Stake is on its way out.
+    StakeUnbonding {
+        /// Whose.
+        validator: AccountId,
+        /// Units.
+        amount: u64,
+        /// Block time from which it is free, milliseconds since the Unix epoch.
+        matures_at_ms: u64,
+    },
+    /// A validator's keys were replaced, from the next epoch change on.
+    ValidatorKeysRotated {
+        /// Whose.
+        validator: AccountId,
+        /// Index of the new pair.
+        key_index: u32,
+    },
+    /// A validator lost stake and was jailed for signing two contents where it may sign one.
+    EquivocationPunished {
+        /// Which.
+        validator: AccountId,
+        /// The epoch of the offence.
+        epoch: u64,
+        /// Units of stake lost.
+        burned: u64,
+    },
+    /// Something was proposed.
+    ProposalMade {
+        /// Its number.
+        proposal: u64,
+        /// By whom.
+        proposer: AccountId,
+    },
+    /// Validators approved a proposal.
+    ProposalApproved {
+        /// Its number.
+        proposal: u64,
+        /// Which validators.
+        validators: Vec<AccountId>,
+    },
+    /// A proposal passed and took effect.
+    ProposalPassed {
+        /// Its number.
+        proposal: u64,
+    },
 }
 
 /// An event of a model, as its log in the state keeps it.

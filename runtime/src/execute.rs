@@ -1,13 +1,14 @@
 //! Executing a block: a pure function of the state, the block's place and its transactions.
 
-use crate::admission::{check_form, check_key, no_key};
+use crate::admission::{check_form, check_key, check_standing, no_key};
+use crate::epoch;
 use crate::operations;
 use crate::session::{Overlay, Session, Stop};
 use crate::state::expect;
 use crate::verify::verify_signature;
 use crate::{
-    AccountId, AdmissionError, ChainParams, Outcome, Receipt, StateDiff, StateError, StateKey,
-    StateReader, VerifiedTransaction,
+    Account, AccountId, AdmissionError, ChainParams, Outcome, Receipt, StateDiff, StateError,
+    StateKey, StateReader, ValidatorRecord, VerifiedTransaction,
 };
 use cairn_crypto::{Digest, merkle};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,8 @@ pub struct Executed {
     pub receipts: Vec<Receipt>,
     /// Root of the receipts ([`receipts_root`]).
     pub receipts_root: Digest,
+    /// The validators that decide on the next block, in order, if this block ends an epoch.
+    pub next_validators: Option<Vec<ValidatorRecord>>,
 }
 
 /// Root of the RFC 6962 tree whose leaves are the receipts, in order, each as its Borsh bytes.
@@ -124,14 +127,29 @@ impl<'a, S: StateReader> BlockExecutor<'a, S> {
         Ok(Ok(&self.receipts[self.receipts.len() - 1]))
     }
 
-    /// Ends the block.
-    #[must_use]
-    pub fn finish(self) -> Executed {
-        Executed {
+    /// Ends the block: if the validators change, the change takes effect now and the block is the last of
+    /// its epoch.
+    ///
+    /// # Errors
+    /// [`StateError`] if the store cannot be read.
+    pub fn finish(mut self) -> Result<Executed, StateError> {
+        let nobody = AccountId(Digest::ZERO);
+        let mut session = Session::new(
+            self.state,
+            &mut self.overlay,
+            &self.context,
+            &self.params,
+            nobody,
+            Digest::ZERO,
+        );
+        let next_validators = epoch::end_block(&mut session)?;
+        session.commit();
+        Ok(Executed {
             receipts_root: receipts_root(&self.receipts),
             diff: self.overlay.into_diff(),
             receipts: self.receipts,
-        }
+            next_validators,
+        })
     }
 
     /// Whether the transaction may stand here, in the order of the cost of finding out.
@@ -140,8 +158,7 @@ impl<'a, S: StateReader> BlockExecutor<'a, S> {
         verified: &VerifiedTransaction,
     ) -> Result<Result<(), AdmissionError>, StateError> {
         let transaction = &verified.signed().transaction;
-        let height = self.context.height;
-        let form = check_form(transaction, &self.context.chain_id, height, &self.params)
+        let form = check_form(transaction, &self.context, &self.params)
             .and_then(|()| self.check_room(verified));
         if let Err(error) = form {
             return Ok(Err(error));
@@ -160,13 +177,21 @@ impl<'a, S: StateReader> BlockExecutor<'a, S> {
                 .exists(self.state, &StateKey::Account(sender))?;
             return Ok(Err(no_key(transaction, known)));
         };
-        if let Err(error) = check_key(transaction, &key.record, height) {
+        if let Err(error) = check_key(transaction, &key.record, &self.context, &self.params) {
             return Ok(Err(error));
         }
         // Verified under another key than the state names: only this one counts.
         if key.fingerprint != verified.key()
             && let Err(error) = verify_signature(verified.signed(), &key.record.signing)
         {
+            return Ok(Err(error));
+        }
+        let place = StateKey::Account(sender);
+        let account: Account = self
+            .overlay
+            .read(self.state, &place)?
+            .ok_or_else(|| StateError::missing(&place))?;
+        if let Err(error) = check_standing(&account) {
             return Ok(Err(error));
         }
         let got = transaction.nonce;

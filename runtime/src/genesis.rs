@@ -1,8 +1,9 @@
 //! The state that a chain begins with.
 
+use crate::epoch;
 use crate::execute::BlockContext;
-use crate::operations::{add_account, add_namespace, add_role};
-use crate::params::ParamsError;
+use crate::operations::{NewValidator, add_account, add_namespace, add_role, add_validator};
+use crate::params::{MAX_VALIDATORS, ParamsError};
 use crate::session::{Overlay, Session, Stop};
 use crate::{
     AccountId, ChainParams, Role, Scope, StateDiff, StateError, StateKey, StateReader,
@@ -58,10 +59,10 @@ pub enum GenesisStateError {
     /// Parameters that no chain can run with.
     #[error("the chain parameters are wrong: {0}")]
     Params(#[from] ParamsError),
-    /// An account, one of its roles or a namespace breaks the rules that hold later, too.
+    /// An account, one of its roles, a namespace or a validator breaks the rules that hold later, too.
     #[error("{what} {index} is wrong: {error}")]
     Invalid {
-        /// `account` or `namespace`.
+        /// `account`, `namespace` or `validator`.
         what: &'static str,
         /// Its place in the list, from 0.
         index: usize,
@@ -95,23 +96,40 @@ pub enum GenesisStateError {
         /// Its place in the list, from 0.
         index: usize,
     },
+    /// Fewer validators than the parameters promise.
+    #[error("{got} validators, the parameter min_validators promises at least {minimum}")]
+    TooFewValidators {
+        /// How many there are.
+        got: u64,
+        /// How many are required.
+        minimum: u64,
+    },
+    /// More validators than a set holds.
+    #[error("{got} validators, a set holds at most {limit}")]
+    TooManyValidators {
+        /// How many there are.
+        got: u64,
+        /// How many fit.
+        limit: u64,
+    },
     /// The voting powers add up to more than 64 bits hold.
     #[error("the validators' voting powers add up to more than {}", u64::MAX)]
     TooMuchPower,
 }
 
 impl GenesisState {
-    /// Checks the state and returns it as the changes of height 0.
+    /// Checks the state and returns it as the changes of height 0, whose block time is `timestamp_ms`
+    /// (milliseconds since the Unix epoch).
     ///
     /// # Errors
     /// [`GenesisStateError`] names the first thing that is wrong.
-    pub fn diff(&self) -> Result<StateDiff, GenesisStateError> {
+    pub fn diff(&self, timestamp_ms: u64) -> Result<StateDiff, GenesisStateError> {
         self.params.check()?;
         self.check_validators()?;
         let context = BlockContext {
             chain_id: Digest::ZERO,
             height: 0,
-            timestamp_ms: 0,
+            timestamp_ms,
         };
         let mut overlay = Overlay::default();
         let nobody = AccountId(Digest::ZERO);
@@ -162,10 +180,18 @@ impl GenesisState {
         if !self.accounts.iter().any(is_admin) {
             return Err(GenesisStateError::NoAdmin);
         }
-        session.write(&StateKey::ValidatorCount, &(self.validators.len() as u64));
-        for (ordinal, validator) in (0u64..).zip(&self.validators) {
-            session.write(&StateKey::Validator(ordinal), validator);
+        for (index, validator) in self.validators.iter().enumerate() {
+            let new = NewValidator {
+                name: &validator.name,
+                operator: validator.operator,
+                consensus_key: &validator.consensus_key,
+                transport_key: &validator.transport_key,
+                stake: validator.power,
+            };
+            add_validator(&mut session, &new).map_err(|stop| invalid("validator", index, stop))?;
         }
+        epoch::begin_first(&mut session)
+            .map_err(|error| invalid("validator", 0, Stop::State(error)))?;
         session.commit();
         Ok(overlay.into_diff())
     }
@@ -186,6 +212,20 @@ impl GenesisState {
     }
 
     fn check_validators(&self) -> Result<(), GenesisStateError> {
+        let got = self.validators.len() as u64;
+        // A state without validators is one that nobody decides on: of use to whoever executes it alone.
+        if got > 0 && got < self.params.min_validators {
+            return Err(GenesisStateError::TooFewValidators {
+                got,
+                minimum: self.params.min_validators,
+            });
+        }
+        if got > MAX_VALIDATORS {
+            return Err(GenesisStateError::TooManyValidators {
+                got,
+                limit: MAX_VALIDATORS,
+            });
+        }
         let mut keys = BTreeSet::new();
         let mut total = 0u64;
         for (index, validator) in self.validators.iter().enumerate() {

@@ -35,7 +35,7 @@
 //!     validators: vec![],
 //! };
 //! let mut store = MemoryTree::new();
-//! let (_, batch) = tree::apply(&store, 0, &genesis.diff()?)?;
+//! let (_, batch) = tree::apply(&store, 0, &genesis.diff(0)?)?;
 //! store.commit(&batch);
 //!
 //! let chain_id = Digest::of(b"the genesis document");
@@ -55,7 +55,7 @@
 //! let context = BlockContext { chain_id, height: 1, timestamp_ms: 1_000 };
 //! let mut block = BlockExecutor::new(&state, context)?;
 //! block.apply(&verified)??;
-//! let executed = block.finish();
+//! let executed = block.finish()?;
 //! let (root, batch) = tree::apply(&store, 1, &executed.diff)?;
 //! store.commit(&batch);
 //!
@@ -71,12 +71,14 @@
 //! | `name`, `role` | names, identifiers, roles and scopes |
 //! | `operation`, `transaction` | what can be asked, and how it is signed |
 //! | `record`, `event` | what the state holds; receipts and events |
+//! | `validator`, `governance`, [`evidence`] | validators, stake and epochs; proposals; proof of a validator's offence |
 //! | [`params`] | the limits of the chain |
 //! | [`policy`] | the table of who may do what |
-//! | `error` | [`TransactionError`] (a receipt) and [`AdmissionError`] (no receipt) |
+//! | `error/` | [`TransactionError`] (a receipt) and [`AdmissionError`] (no receipt) |
 //! | `verify` | [`VerifiedTransaction`], made by checking a signature |
 //! | `admission` | [`admit`]: whether a pool takes a transaction |
 //! | `execute`, `session`, `operations/` | [`BlockExecutor`], what one transaction sees, what each operation does |
+//! | `epoch` | when the validators change, and to whom |
 //! | [`genesis`] | the state at height 0 |
 //! | `state_key`, [`state`], [`query`] | where records lie and how they are read |
 //! | [`tree`] | the authenticated tree, speculative layers over it, and its proofs |
@@ -84,10 +86,14 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod epoch;
 mod error;
 mod event;
+mod event_text;
+pub mod evidence;
 mod execute;
 pub mod genesis;
+mod governance;
 mod name;
 mod operation;
 mod operations;
@@ -101,15 +107,17 @@ pub mod state;
 mod state_key;
 mod transaction;
 pub mod tree;
+mod validator;
 mod verify;
 
 use std::collections::BTreeMap;
 
 pub use admission::admit;
-pub use error::{AdmissionError, TransactionError};
+pub use error::{AdmissionError, GovernanceError, KeyError, TransactionError, ValidatorError};
 pub use event::{Event, ModelEvent, Outcome, Receipt};
 pub use execute::{BlockContext, BlockExecutor, Executed, receipts_root};
 pub use genesis::{GenesisAccount, GenesisNamespace, GenesisState, GenesisStateError};
+pub use governance::{Action, Proposal, Upgrade, quorum_power};
 pub use name::{
     AccountId, MAX_DISPLAY_NAME_CHARS, MAX_NAME_CHARS, MAX_VERSION_CHARS, ModelName,
     ParseNameError, VersionId, check_display_name, check_name,
@@ -117,13 +125,17 @@ pub use name::{
 pub use operation::{Confidentiality, Operation, Parent, Relation};
 pub use params::ChainParams;
 pub use record::{
-    Account, AccountKey, Grant, HashHolders, Model, Namespace, RoleEntry, ValidatorRecord, Version,
+    Account, AccountKey, Grant, HashHolders, KeyUse, Model, Namespace, RoleEntry, Version,
 };
 pub use role::{Role, Scope};
 pub use state::{StateError, StateReader};
 pub use state_key::{MAX_STATE_KEY_BYTES, StateKey};
 pub use transaction::{Possession, SignedTransaction, Transaction};
 pub use tree::{ProofError, StateProof};
+pub use validator::{
+    CurrentEpoch, EpochMember, EpochRecord, Offence, Stake, StakeSupply, Standing, Unbonding,
+    ValidatorEntry, ValidatorKeyClaim, ValidatorKeyProof, ValidatorKeys, ValidatorRecord,
+};
 pub use verify::VerifiedTransaction;
 
 /// Changes of the state: encoded [`StateKey`]s and what is there from now on (`None`: nothing).

@@ -127,6 +127,27 @@ pub fn check_display_name(name: &str) -> Result<(), TransactionError> {
     Ok(())
 }
 
+/// Checks that a version is SemVer 2.0 in canonical form, without build metadata.
+pub(crate) fn check_version(version: &str) -> Result<(), TransactionError> {
+    let invalid = |reason: String| TransactionError::InvalidVersion {
+        version: excerpt(version),
+        reason,
+    };
+    if version.len() > MAX_VERSION_CHARS {
+        return Err(invalid(format!("more than {MAX_VERSION_CHARS} characters")));
+    }
+    let parsed = semver::Version::parse(version)
+        .map_err(|error| invalid(format!("not SemVer 2.0, {error}")))?;
+    if !parsed.build.is_empty() {
+        return Err(invalid("build metadata is not allowed".to_owned()));
+    }
+    let canonical = parsed.to_string();
+    if canonical != version {
+        return Err(invalid(format!("its canonical form is {canonical}")));
+    }
+    Ok(())
+}
+
 /// The beginning of a text that breaks the rules: errors are kept in receipts and stay small.
 fn excerpt(text: &str) -> String {
     text.chars().take(80).collect()
@@ -157,23 +178,7 @@ impl VersionId {
     /// [`TransactionError::InvalidName`] or [`TransactionError::InvalidVersion`].
     pub fn check(&self) -> Result<(), TransactionError> {
         self.model.check()?;
-        let invalid = |reason: String| TransactionError::InvalidVersion {
-            version: excerpt(&self.version),
-            reason,
-        };
-        if self.version.len() > MAX_VERSION_CHARS {
-            return Err(invalid(format!("more than {MAX_VERSION_CHARS} characters")));
-        }
-        let parsed = semver::Version::parse(&self.version)
-            .map_err(|error| invalid(format!("not SemVer 2.0, {error}")))?;
-        if !parsed.build.is_empty() {
-            return Err(invalid("build metadata is not allowed".to_owned()));
-        }
-        let canonical = parsed.to_string();
-        if canonical != self.version {
-            return Err(invalid(format!("its canonical form is {canonical}")));
-        }
-        Ok(())
+        check_version(&self.version)
     }
 }
 

@@ -1,7 +1,8 @@
 //! What a transaction can ask for. Discriminants are fixed by this order and never reused; new
 //! operations are appended.
 
-use crate::{AccountId, ModelName, Role, Scope, VersionId};
+use crate::evidence::EvidenceBytes;
+use crate::{AccountId, Action, ModelName, Role, Scope, ValidatorKeyProof, VersionId};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{Digest, PublicKey, Signature, kem::EncapsulationKey, seal::SealedKey};
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,80 @@ pub enum Operation {
         generation: u32,
         /// The sealed data key.
         sealed: SealedKey,
+    },
+    /// Replaces the sender's keys, from the next block on. Stands alone in its transaction.
+    RotateKeys {
+        /// The new ML-DSA-87 key.
+        signing_key: PublicKey,
+        /// The new ML-KEM-1024 key.
+        encryption_key: EncapsulationKey,
+        /// The new signing key's signature over [`Possession`](crate::Possession) with the next key index.
+        possession: Signature,
+    },
+    /// Ends the validity of a key. Stands alone in its transaction.
+    RevokeKey {
+        /// Whose.
+        account: AccountId,
+        /// Which.
+        key_index: u32,
+        /// First height at which it no longer signs; above the block's.
+        from_height: u64,
+    },
+    /// Suspends an account: it signs nothing until it is reinstated.
+    SuspendAccount {
+        /// Which.
+        account: AccountId,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Ends a suspension.
+    ReinstateAccount {
+        /// Which.
+        account: AccountId,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Bonds free stake of a validator: voting power from the next epoch change on.
+    Bond {
+        /// The validator.
+        validator: AccountId,
+        /// Units.
+        amount: u64,
+    },
+    /// Takes bonded stake of a validator out; it is free after `unbonding_ms` of block time.
+    Unbond {
+        /// The validator.
+        validator: AccountId,
+        /// Units.
+        amount: u64,
+    },
+    /// Replaces both keys of a validator, from the next epoch change on, without its leaving the set.
+    RotateValidatorKeys {
+        /// The validator.
+        validator: AccountId,
+        /// The new consensus key.
+        consensus_key: PublicKey,
+        /// The new transport key, or the present one.
+        transport_key: PublicKey,
+        /// Both keys' signatures over [`ValidatorKeyClaim`](crate::ValidatorKeyClaim) with the next key index.
+        possession: Box<ValidatorKeyProof>,
+    },
+    /// Proves that a validator signed two contents where it may sign one.
+    SubmitEvidence {
+        /// The evidence as the consensus protocol writes it, in Borsh.
+        evidence: EvidenceBytes,
+    },
+    /// Proposes something to the validators; approves it with the voting power that the sender operates.
+    Propose {
+        /// What.
+        action: Box<Action>,
+        /// Last height at which it can be approved; at most `max_proposal_blocks` ahead.
+        expires_at_height: u64,
+    },
+    /// Approves a proposal with the voting power of all validators in force that the sender operates.
+    Approve {
+        /// Its number.
+        proposal: u64,
     },
 }
 

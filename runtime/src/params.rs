@@ -1,12 +1,13 @@
-//! The limits of the chain. They are part of genesis and of the state.
+//! The limits of the chain. They are part of genesis and of the state; governance changes them.
 
 use borsh::{BorshDeserialize, BorshSerialize};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Every limit that the ledger enforces, in bytes, counts or blocks.
+/// Every limit that the ledger enforces, in bytes, counts, blocks or milliseconds of block time. In JSON, what
+/// is left out has its default.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct ChainParams {
     /// Bytes of one signed transaction, encoded.
     pub max_transaction_bytes: u64,
@@ -26,11 +27,37 @@ pub struct ChainParams {
     pub max_account_transactions_per_block: u64,
     /// How many blocks ahead a transaction's expiry may lie.
     pub max_expiry_blocks: u64,
+    /// How many blocks ahead the expiry of a proposal of governance may lie.
+    pub max_proposal_blocks: u64,
+    /// Milliseconds of block time after which an account's key signs nothing but its rotation.
+    pub max_key_age_ms: u64,
+    /// Milliseconds of block time between unbonding stake and having it back.
+    pub unbonding_ms: u64,
+    /// Share of its stake that a validator loses for signing two contents where it may sign one, in units
+    /// of 1/10,000.
+    pub equivocation_burn_bp: u64,
+    /// Fewest blocks of an epoch: the validator set changes at most so often.
+    pub min_epoch_blocks: u64,
+    /// Fewest validators; what would leave fewer is refused. Never decreases.
+    pub min_validators: u64,
 }
+
+/// Milliseconds of a day.
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// The whole of something in units of 1/10,000.
+pub const BASIS_POINTS: u64 = 10_000;
+
+/// Most validators in force at once: as many as a signer bitmap of the consensus protocol has places.
+pub const MAX_VALIDATORS: u64 = 1_024;
 
 /// The largest `max_transaction_bytes` that a chain may choose. Records are little larger than the
 /// transaction that writes them, and state proofs carry whole records, so this bounds both.
 pub const TRANSACTION_BYTES_CEILING: u64 = 256 * 1024;
+/// The largest `max_block_bytes`: blocks are handed over whole, in messages of bounded size.
+pub const BLOCK_BYTES_CEILING: u64 = 16 << 20;
+/// The largest `max_block_transactions`: a proposal lists them, in a message of bounded size.
+pub const BLOCK_TRANSACTIONS_CEILING: u64 = 16_384;
 
 impl Default for ChainParams {
     fn default() -> Self {
@@ -44,6 +71,12 @@ impl Default for ChainParams {
             max_block_bytes: 8 * 1024 * 1024,
             max_account_transactions_per_block: 500,
             max_expiry_blocks: 1_000,
+            max_proposal_blocks: 200_000,
+            max_key_age_ms: 90 * DAY_MS,
+            unbonding_ms: 14 * DAY_MS,
+            equivocation_burn_bp: 1_000,
+            min_epoch_blocks: 10,
+            min_validators: 1,
         }
     }
 }
@@ -86,6 +119,10 @@ impl ChainParams {
                 self.max_account_transactions_per_block,
             ),
             ("max_expiry_blocks", self.max_expiry_blocks),
+            ("max_proposal_blocks", self.max_proposal_blocks),
+            ("max_key_age_ms", self.max_key_age_ms),
+            ("min_epoch_blocks", self.min_epoch_blocks),
+            ("min_validators", self.min_validators),
         ];
         for (field, value) in positive {
             if value == 0 {
@@ -106,6 +143,18 @@ impl ChainParams {
                 "a block holds",
             ),
             (
+                "max_block_bytes",
+                self.max_block_bytes,
+                BLOCK_BYTES_CEILING,
+                "nodes hand over in one message",
+            ),
+            (
+                "max_block_transactions",
+                self.max_block_transactions,
+                BLOCK_TRANSACTIONS_CEILING,
+                "a proposal can list",
+            ),
+            (
                 "max_metadata_bytes",
                 self.max_metadata_bytes,
                 self.max_transaction_bytes,
@@ -116,6 +165,18 @@ impl ChainParams {
                 self.max_description_bytes,
                 self.max_transaction_bytes,
                 "a transaction holds",
+            ),
+            (
+                "equivocation_burn_bp",
+                self.equivocation_burn_bp,
+                BASIS_POINTS,
+                "are the whole stake",
+            ),
+            (
+                "min_validators",
+                self.min_validators,
+                MAX_VALIDATORS,
+                "a validator set holds",
             ),
         ];
         for (field, got, limit, because) in bounded {
@@ -130,11 +191,44 @@ impl ChainParams {
         }
         Ok(())
     }
+
+    /// The parameter of this name, as in JSON.
+    pub fn parameter_mut(&mut self, name: &str) -> Option<&mut u64> {
+        Some(match name {
+            "max_transaction_bytes" => &mut self.max_transaction_bytes,
+            "max_operations" => &mut self.max_operations,
+            "max_metadata_bytes" => &mut self.max_metadata_bytes,
+            "max_description_bytes" => &mut self.max_description_bytes,
+            "max_parents" => &mut self.max_parents,
+            "max_block_transactions" => &mut self.max_block_transactions,
+            "max_block_bytes" => &mut self.max_block_bytes,
+            "max_account_transactions_per_block" => &mut self.max_account_transactions_per_block,
+            "max_expiry_blocks" => &mut self.max_expiry_blocks,
+            "max_proposal_blocks" => &mut self.max_proposal_blocks,
+            "max_key_age_ms" => &mut self.max_key_age_ms,
+            "unbonding_ms" => &mut self.unbonding_ms,
+            "equivocation_burn_bp" => &mut self.equivocation_burn_bp,
+            "min_epoch_blocks" => &mut self.min_epoch_blocks,
+            "min_validators" => &mut self.min_validators,
+            _ => return None,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_parameter_is_found_by_its_name_in_json() {
+        let mut params = ChainParams::default();
+        let json = serde_json::to_value(&params).expect("parameters have a JSON form");
+        for (name, value) in json.as_object().expect("an object") {
+            let found = params.parameter_mut(name).expect("the name is known");
+            assert_eq!(Some(*found), value.as_u64(), "{name}");
+        }
+        assert_eq!(params.parameter_mut("max_nothing"), None);
+    }
 
     #[test]
     fn the_defaults_are_sound_and_a_zero_or_an_excess_is_named() {

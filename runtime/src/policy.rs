@@ -3,7 +3,8 @@
 //! An operation has a target scope. Its sender needs the rule's role in a scope that covers the
 //! target (the chain covers a namespace, a namespace its models), or has to be an owner that the
 //! rule lets in. Owning is worth roles: who owns a namespace is Registrar and Publisher in it, who
-//! owns a model is Publisher of it.
+//! owns a model is Publisher of it. Some operations go with no role: an account's own keys, and what
+//! the operators of validators do.
 
 use crate::{Operation, Role, Scope};
 use serde::Serialize;
@@ -27,6 +28,26 @@ pub enum OperationKind {
     PublishVersion,
     /// [`Operation::GrantAccess`].
     GrantAccess,
+    /// [`Operation::RotateKeys`].
+    RotateKeys,
+    /// [`Operation::RevokeKey`].
+    RevokeKey,
+    /// [`Operation::SuspendAccount`].
+    SuspendAccount,
+    /// [`Operation::ReinstateAccount`].
+    ReinstateAccount,
+    /// [`Operation::Bond`].
+    Bond,
+    /// [`Operation::Unbond`].
+    Unbond,
+    /// [`Operation::RotateValidatorKeys`].
+    RotateValidatorKeys,
+    /// [`Operation::SubmitEvidence`].
+    SubmitEvidence,
+    /// [`Operation::Propose`].
+    Propose,
+    /// [`Operation::Approve`].
+    Approve,
 }
 
 /// What an operation is about.
@@ -42,7 +63,7 @@ pub enum Target {
     Model,
 }
 
-/// Whose ownership allows an operation without a role.
+/// Who is allowed an operation without a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Owner {
     /// Who created the namespace.
@@ -51,6 +72,14 @@ pub enum Owner {
     Model,
     /// Who published the version.
     Version,
+    /// The account that the operation is about.
+    Account,
+    /// The operator of the validator that the operation names.
+    Operator,
+    /// The operator of any validator in force.
+    Validators,
+    /// Every account.
+    Anyone,
 }
 
 /// One row of the table.
@@ -58,58 +87,118 @@ pub enum Owner {
 pub struct Rule {
     /// The operation.
     pub operation: OperationKind,
-    /// The role that allows it.
-    pub role: Role,
+    /// The role that allows it, if one does.
+    pub role: Option<Role>,
     /// Where the role has to hold.
     pub target: Target,
-    /// Whose ownership does as well.
+    /// Who is allowed it without the role.
     pub owners: &'static [Owner],
 }
 
 /// The table, one row an operation, in the order of [`OperationKind`].
-pub const RULES: [Rule; 7] = [
-    rule(OperationKind::AdmitAccount, Role::Admin, Target::Chain, &[]),
+pub const RULES: [Rule; 17] = [
+    rule(
+        OperationKind::AdmitAccount,
+        Some(Role::Admin),
+        Target::Chain,
+        &[],
+    ),
     rule(
         OperationKind::GrantRole,
-        Role::Admin,
+        Some(Role::Admin),
         Target::NamedScope,
         &[],
     ),
     rule(
         OperationKind::RevokeRole,
-        Role::Admin,
+        Some(Role::Admin),
         Target::NamedScope,
         &[],
     ),
     rule(
         OperationKind::CreateNamespace,
-        Role::Registrar,
+        Some(Role::Registrar),
         Target::Chain,
         &[],
     ),
     rule(
         OperationKind::RegisterModel,
-        Role::Registrar,
+        Some(Role::Registrar),
         Target::Namespace,
         &[Owner::Namespace],
     ),
     rule(
         OperationKind::PublishVersion,
-        Role::Publisher,
+        Some(Role::Publisher),
         Target::Model,
         &[Owner::Namespace, Owner::Model],
     ),
     rule(
         OperationKind::GrantAccess,
-        Role::Publisher,
+        Some(Role::Publisher),
         Target::Model,
         &[Owner::Namespace, Owner::Model, Owner::Version],
+    ),
+    rule(
+        OperationKind::RotateKeys,
+        None,
+        Target::Chain,
+        &[Owner::Account],
+    ),
+    rule(
+        OperationKind::RevokeKey,
+        Some(Role::Admin),
+        Target::Chain,
+        &[Owner::Account],
+    ),
+    rule(
+        OperationKind::SuspendAccount,
+        Some(Role::Admin),
+        Target::Chain,
+        &[],
+    ),
+    rule(
+        OperationKind::ReinstateAccount,
+        Some(Role::Admin),
+        Target::Chain,
+        &[],
+    ),
+    rule(OperationKind::Bond, None, Target::Chain, &[Owner::Operator]),
+    rule(
+        OperationKind::Unbond,
+        None,
+        Target::Chain,
+        &[Owner::Operator],
+    ),
+    rule(
+        OperationKind::RotateValidatorKeys,
+        None,
+        Target::Chain,
+        &[Owner::Operator],
+    ),
+    rule(
+        OperationKind::SubmitEvidence,
+        None,
+        Target::Chain,
+        &[Owner::Anyone],
+    ),
+    rule(
+        OperationKind::Propose,
+        Some(Role::Admin),
+        Target::Chain,
+        &[Owner::Validators],
+    ),
+    rule(
+        OperationKind::Approve,
+        None,
+        Target::Chain,
+        &[Owner::Validators],
     ),
 ];
 
 const fn rule(
     operation: OperationKind,
-    role: Role,
+    role: Option<Role>,
     target: Target,
     owners: &'static [Owner],
 ) -> Rule {
@@ -133,6 +222,16 @@ impl Operation {
             Self::RegisterModel { .. } => OperationKind::RegisterModel,
             Self::PublishVersion { .. } => OperationKind::PublishVersion,
             Self::GrantAccess { .. } => OperationKind::GrantAccess,
+            Self::RotateKeys { .. } => OperationKind::RotateKeys,
+            Self::RevokeKey { .. } => OperationKind::RevokeKey,
+            Self::SuspendAccount { .. } => OperationKind::SuspendAccount,
+            Self::ReinstateAccount { .. } => OperationKind::ReinstateAccount,
+            Self::Bond { .. } => OperationKind::Bond,
+            Self::Unbond { .. } => OperationKind::Unbond,
+            Self::RotateValidatorKeys { .. } => OperationKind::RotateValidatorKeys,
+            Self::SubmitEvidence { .. } => OperationKind::SubmitEvidence,
+            Self::Propose { .. } => OperationKind::Propose,
+            Self::Approve { .. } => OperationKind::Approve,
         }
     }
 
@@ -140,7 +239,18 @@ impl Operation {
     #[must_use]
     pub fn target(&self) -> Scope {
         match self {
-            Self::AdmitAccount { .. } | Self::CreateNamespace { .. } => Scope::Chain,
+            Self::AdmitAccount { .. }
+            | Self::CreateNamespace { .. }
+            | Self::RotateKeys { .. }
+            | Self::RevokeKey { .. }
+            | Self::SuspendAccount { .. }
+            | Self::ReinstateAccount { .. }
+            | Self::Bond { .. }
+            | Self::Unbond { .. }
+            | Self::RotateValidatorKeys { .. }
+            | Self::SubmitEvidence { .. }
+            | Self::Propose { .. }
+            | Self::Approve { .. } => Scope::Chain,
             Self::GrantRole { scope, .. } | Self::RevokeRole { scope, .. } => scope.clone(),
             Self::RegisterModel { model, .. } => Scope::Namespace(model.namespace.clone()),
             Self::PublishVersion { id, .. } | Self::GrantAccess { id, .. } => {
@@ -168,41 +278,75 @@ impl OperationKind {
             Self::RegisterModel => "register_model",
             Self::PublishVersion => "publish_version",
             Self::GrantAccess => "grant_access",
+            Self::RotateKeys => "rotate_keys",
+            Self::RevokeKey => "revoke_key",
+            Self::SuspendAccount => "suspend_account",
+            Self::ReinstateAccount => "reinstate_account",
+            Self::Bond => "bond",
+            Self::Unbond => "unbond",
+            Self::RotateValidatorKeys => "rotate_validator_keys",
+            Self::SubmitEvidence => "submit_evidence",
+            Self::Propose => "propose",
+            Self::Approve => "approve",
         }
+    }
+}
+
+impl OperationKind {
+    /// Whether it has to be the only operation of its transaction.
+    #[must_use]
+    pub fn stands_alone(self) -> bool {
+        matches!(self, Self::RotateKeys | Self::RevokeKey)
+    }
+}
+
+impl std::fmt::Display for Owner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Namespace => "the namespace's owner",
+            Self::Model => "the model's owner",
+            Self::Version => "the version's owner",
+            Self::Account => "the account itself",
+            Self::Operator => "the validator's operator",
+            Self::Validators => "operators of validators in force",
+            Self::Anyone => "every account",
+        })
+    }
+}
+
+impl Rule {
+    /// Who is allowed the operation without a role, in words.
+    #[must_use]
+    pub fn owners_in_words(&self) -> String {
+        let owners: Vec<_> = self.owners.iter().map(Owner::to_string).collect();
+        owners.join(", ")
     }
 }
 
 /// The table as Markdown, for the documentation.
 #[must_use]
 pub fn markdown() -> String {
-    let mut table =
-        String::from("| operation | role | held at one of | or owner of |\n|---|---|---|---|\n");
+    let mut table = String::from(
+        "| operation | role | held at one of | without the role |\n|---|---|---|---|\n",
+    );
     for rule in &RULES {
-        let scopes = match rule.target {
-            Target::Chain => "chain",
-            Target::NamedScope => "the scope that it names, or a wider one",
-            Target::Namespace => "chain, namespace",
-            Target::Model => "chain, namespace, model",
+        let scopes = match (rule.role, rule.target) {
+            (None, _) => "-",
+            (_, Target::Chain) => "chain",
+            (_, Target::NamedScope) => "the scope that it names, or a wider one",
+            (_, Target::Namespace) => "chain, namespace",
+            (_, Target::Model) => "chain, namespace, model",
         };
-        let owners: Vec<_> = rule
-            .owners
-            .iter()
-            .map(|owner| match owner {
-                Owner::Namespace => "the namespace",
-                Owner::Model => "the model",
-                Owner::Version => "the version",
-            })
-            .collect();
-        let owners = if owners.is_empty() {
+        let role = rule.role.map_or("-".to_owned(), |role| role.to_string());
+        let owners = if rule.owners.is_empty() {
             "-".to_owned()
         } else {
-            owners.join(", ")
+            rule.owners_in_words()
         };
         let _ = writeln!(
             table,
-            "| `{}` | {} | {scopes} | {owners} |",
+            "| `{}` | {role} | {scopes} | {owners} |",
             rule.operation.name(),
-            rule.role
         );
     }
     table
@@ -225,7 +369,7 @@ mod tests {
         let table = markdown();
         assert_eq!(table.lines().count(), RULES.len() + 2);
         assert!(table.contains(
-            "| `publish_version` | publisher | chain, namespace, model | the namespace, the model |"
+            "| `publish_version` | publisher | chain, namespace, model | the namespace's owner, the model's owner |"
         ));
     }
 }

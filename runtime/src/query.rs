@@ -1,11 +1,21 @@
 //! Typed reads, for the API and for whoever holds verified records.
 //!
+//! What concerns validators and governance is in `query/validators.rs`.
+//!
 //! Lists are read page by page: `from` is the first ordinal, `limit` the most entries returned.
+
+mod validators;
+
+pub use validators::{
+    current_epoch, epoch, offence, offences, operates, proposal, proposal_count, proposals, stake,
+    stake_supply, upgrades, validator_entries, validator_entry, validator_entry_count,
+    validator_keys, validators,
+};
 
 use crate::state::{expect, read};
 use crate::{
-    Account, AccountId, AccountKey, ChainParams, Grant, HashHolders, Model, ModelEvent, ModelName,
-    Namespace, RoleEntry, StateError, StateKey, StateReader, ValidatorRecord, Version, VersionId,
+    Account, AccountId, AccountKey, ChainParams, Grant, HashHolders, KeyUse, Model, ModelEvent,
+    ModelName, Namespace, RoleEntry, StateError, StateKey, StateReader, Version, VersionId,
 };
 use cairn_crypto::Digest;
 
@@ -291,18 +301,18 @@ pub fn hash_holders(
     read(state, &StateKey::ModelHashHolders(*model_hash))
 }
 
-/// The validators, in the order of the validator set.
+/// What a signing key is or was for, by its fingerprint.
 ///
 /// # Errors
 /// [`StateError`].
-pub fn validators(state: &(impl StateReader + ?Sized)) -> Result<Vec<ValidatorRecord>, StateError> {
-    let count = read(state, &StateKey::ValidatorCount)?.unwrap_or(0);
-    page(0, count, count, |ordinal| {
-        expect(state, &StateKey::Validator(ordinal))
-    })
+pub fn key_use(
+    state: &(impl StateReader + ?Sized),
+    fingerprint: &Digest,
+) -> Result<Option<KeyUse>, StateError> {
+    read(state, &StateKey::KeyUse(*fingerprint))
 }
 
-fn page<T>(
+pub(crate) fn page<T>(
     from: u64,
     limit: u64,
     count: u64,

@@ -18,6 +18,8 @@ pub struct Account {
     pub keys: u32,
     /// Number of role entries it ever had, revoked ones included.
     pub roles: u64,
+    /// Height at which it was suspended, while it is.
+    pub suspended_at: Option<u64>,
 }
 
 /// A pair of keys of an account, and when they were valid.
@@ -29,6 +31,8 @@ pub struct AccountKey {
     pub encryption: EncapsulationKey,
     /// First height at which it signs.
     pub valid_from: u64,
+    /// Block time at which it was recorded, milliseconds since the Unix epoch: its age counts from here.
+    pub valid_from_ms: u64,
     /// First height at which it no longer signs.
     pub valid_until: Option<u64>,
 }
@@ -39,6 +43,41 @@ impl AccountKey {
     pub fn is_valid_at(&self, height: u64) -> bool {
         self.valid_from <= height && self.valid_until.is_none_or(|until| height < until)
     }
+
+    /// Whether the key is too old at block time `timestamp_ms` to sign anything but its rotation.
+    #[must_use]
+    pub fn is_expired_at(&self, timestamp_ms: u64, max_age_ms: u64) -> bool {
+        timestamp_ms.saturating_sub(self.valid_from_ms) > max_age_ms
+    }
+}
+
+/// What a public signing key is for: it is for one thing, for ever.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize,
+)]
+#[serde(tag = "use", rename_all = "snake_case")]
+pub enum KeyUse {
+    /// An account's signing key.
+    Account {
+        /// The account.
+        account: AccountId,
+        /// Index of the key.
+        key_index: u32,
+    },
+    /// A validator's consensus key.
+    Consensus {
+        /// The validator.
+        validator: AccountId,
+        /// Index of the pair of keys.
+        key_index: u32,
+    },
+    /// A validator's transport key.
+    Transport {
+        /// The validator.
+        validator: AccountId,
+        /// Index of the pair of keys.
+        key_index: u32,
+    },
 }
 
 /// One role of an account; a revoked one stays as a tombstone.
@@ -137,19 +176,4 @@ pub struct Grant {
     pub generation: u32,
     /// The sealed data key.
     pub sealed: SealedKey,
-}
-
-/// A validator as the ledger knows it.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
-pub struct ValidatorRecord {
-    /// `AccountId::of(first consensus key)`.
-    pub id: AccountId,
-    /// Shown to people.
-    pub name: String,
-    /// Signs proposals, votes, commit votes and timeouts.
-    pub consensus_key: PublicKey,
-    /// Names the node on the network; both keys signed the binding (genesis).
-    pub transport_key: PublicKey,
-    /// Voting power: bonded stake.
-    pub power: u64,
 }

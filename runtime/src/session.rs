@@ -95,22 +95,22 @@ impl Overlay {
     }
 
     pub(crate) fn write<T: BorshSerialize>(&mut self, key: &StateKey, value: &T) {
-        self.insert(key.encode(), encode(value));
+        self.insert(key.encode(), Some(encode(value)));
     }
 
-    fn insert(&mut self, key: Vec<u8>, value: Vec<u8>) {
+    fn insert(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
         if StateKey::is_account_key(&key) {
             self.keys.remove(&key);
         }
         let record = Record {
-            value: Some(value),
+            value,
             written: true,
         };
         self.records.insert(key, record);
     }
 
     /// A successful transaction's writes.
-    pub(crate) fn merge(&mut self, writes: BTreeMap<Vec<u8>, Vec<u8>>) {
+    pub(crate) fn merge(&mut self, writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>) {
         for (key, value) in writes {
             self.insert(key, value);
         }
@@ -143,6 +143,18 @@ impl From<TransactionError> for Stop {
     }
 }
 
+macro_rules! stops {
+    ($($error:ident),*) => {
+        $(impl From<crate::$error> for Stop {
+            fn from(error: crate::$error) -> Self {
+                Self::Failed(error.into())
+            }
+        })*
+    };
+}
+
+stops!(KeyError, ValidatorError, GovernanceError);
+
 impl From<StateError> for Stop {
     fn from(error: StateError) -> Self {
         Self::State(error)
@@ -153,7 +165,7 @@ impl From<StateError> for Stop {
 pub(crate) struct Session<'a, S> {
     state: &'a S,
     block: &'a mut Overlay,
-    writes: BTreeMap<Vec<u8>, Vec<u8>>,
+    writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     events: Vec<Event>,
     pub(crate) context: &'a BlockContext,
     pub(crate) params: &'a ChainParams,
@@ -188,7 +200,7 @@ impl<'a, S: StateReader> Session<'a, S> {
     ) -> Result<Option<T>, StateError> {
         let encoded = key.encode();
         let bytes = match self.writes.get(&encoded) {
-            Some(bytes) => Some(bytes.as_slice()),
+            Some(written) => written.as_deref(),
             None => self.block.get(self.state, key, encoded)?,
         };
         bytes.map(|bytes| decode_record(key, bytes)).transpose()
@@ -206,12 +218,19 @@ impl<'a, S: StateReader> Session<'a, S> {
 
     pub(crate) fn exists(&mut self, key: &StateKey) -> Result<bool, StateError> {
         let encoded = key.encode();
-        Ok(self.writes.contains_key(&encoded)
-            || self.block.get(self.state, key, encoded)?.is_some())
+        Ok(match self.writes.get(&encoded) {
+            Some(written) => written.is_some(),
+            None => self.block.get(self.state, key, encoded)?.is_some(),
+        })
     }
 
     pub(crate) fn write<T: BorshSerialize>(&mut self, key: &StateKey, value: &T) {
-        self.writes.insert(key.encode(), encode(value));
+        self.writes.insert(key.encode(), Some(encode(value)));
+    }
+
+    /// Leaves nothing at `key`. Only for places in the validator set beyond its end: everything else stays.
+    pub(crate) fn remove(&mut self, key: &StateKey) {
+        self.writes.insert(key.encode(), None);
     }
 
     pub(crate) fn emit(&mut self, event: Event) {

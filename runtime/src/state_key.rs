@@ -68,8 +68,42 @@ pub enum StateKey {
     EventAt(ModelName, u64),
     /// Number of validators (`u64`).
     ValidatorCount,
-    /// [`ValidatorRecord`](crate::ValidatorRecord) by index in the validator set.
+    /// [`ValidatorRecord`](crate::ValidatorRecord) by index in the validator set that decides on the next block.
     Validator(u64),
+    /// [`KeyUse`](crate::KeyUse) of the signing key with this fingerprint.
+    KeyUse(Digest),
+    /// [`CurrentEpoch`](crate::CurrentEpoch).
+    CurrentEpoch,
+    /// [`EpochRecord`](crate::EpochRecord) by number, `0..=CurrentEpoch::epoch`.
+    EpochAt(u64),
+    /// [`ValidatorEntry`](crate::ValidatorEntry).
+    ValidatorEntry(AccountId),
+    /// Number of validators there ever were (`u64`).
+    ValidatorEntryCount,
+    /// Id of a validator ([`AccountId`]), by order of joining.
+    ValidatorEntryAt(u64),
+    /// [`ValidatorKeys`](crate::ValidatorKeys) by index, `0..ValidatorEntry::keys`.
+    ValidatorKeys(AccountId, u32),
+    /// Ids of the validators that an account operates (`Vec<AccountId>`), by order of joining.
+    Operates(AccountId),
+    /// [`Stake`](crate::Stake) of a validator.
+    Stake(AccountId),
+    /// [`StakeSupply`](crate::StakeSupply).
+    StakeSupply,
+    /// [`Offence`](crate::Offence) of a validator in an epoch.
+    Offence(AccountId, u64),
+    /// Number of offences of a validator (`u64`).
+    OffenceCount(AccountId),
+    /// Epoch of an offence of a validator (`u64`), by order of punishment.
+    OffenceAt(AccountId, u64),
+    /// [`Proposal`](crate::Proposal) by number.
+    Proposal(u64),
+    /// Number of proposals (`u64`).
+    ProposalCount,
+    /// Number of upgrades decided (`u64`).
+    UpgradeCount,
+    /// [`Upgrade`](crate::Upgrade) by order of decision.
+    UpgradeAt(u64),
 }
 
 /// Longest encoding that [`StateKey::decode`] reads; the longest key that an operation writes has

@@ -1,6 +1,6 @@
 //! Transactions whose signature was checked. A [`VerifiedTransaction`] can only be made by checking.
 
-use crate::{AdmissionError, ChainParams, SignedTransaction};
+use crate::{AdmissionError, ChainParams, Operation, SignedTransaction};
 use cairn_crypto::{Digest, Hasher, PublicKey, Signature, codec, domain};
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ impl SignedTransaction {
     /// # Errors
     /// [`AdmissionError::TooLarge`], [`Malformed`](AdmissionError::Malformed),
     /// [`NoOperations`](AdmissionError::NoOperations),
-    /// [`TooManyOperations`](AdmissionError::TooManyOperations).
+    /// [`TooManyOperations`](AdmissionError::TooManyOperations), [`NotAlone`](AdmissionError::NotAlone).
     pub fn decode(bytes: &[u8], params: &ChainParams) -> Result<Self, AdmissionError> {
         check_size(bytes.len(), params)?;
         let signed: Self =
             codec::decode(bytes, bytes.len()).map_err(|error| AdmissionError::Malformed {
                 reason: error.to_string(),
             })?;
-        check_operations(signed.transaction.ops.len(), params)?;
+        check_operations(&signed.transaction.ops, params)?;
         Ok(signed)
     }
 
@@ -40,8 +40,12 @@ fn check_size(bytes: usize, params: &ChainParams) -> Result<(), AdmissionError> 
     Ok(())
 }
 
-pub(crate) fn check_operations(count: usize, params: &ChainParams) -> Result<(), AdmissionError> {
-    let got = count as u64;
+/// How many operations there are, and whether one of them has to stand alone.
+pub(crate) fn check_operations(
+    operations: &[Operation],
+    params: &ChainParams,
+) -> Result<(), AdmissionError> {
+    let got = operations.len() as u64;
     if got == 0 {
         return Err(AdmissionError::NoOperations);
     }
@@ -51,7 +55,14 @@ pub(crate) fn check_operations(count: usize, params: &ChainParams) -> Result<(),
             limit: params.max_operations,
         });
     }
-    Ok(())
+    let alone = (operations.iter().map(Operation::kind)).find(|kind| kind.stands_alone());
+    match alone {
+        Some(kind) if got > 1 => Err(AdmissionError::NotAlone {
+            operation: kind.name().to_owned(),
+            got,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// A transaction whose signature verified under one public key. Whether that key is the sender's is
@@ -90,7 +101,7 @@ impl VerifiedTransaction {
     ) -> Result<Self, AdmissionError> {
         let bytes = signed.encode();
         check_size(bytes.len(), params)?;
-        check_operations(signed.transaction.ops.len(), params)?;
+        check_operations(&signed.transaction.ops, params)?;
         Self::check(signed, bytes.into(), key)
     }
 

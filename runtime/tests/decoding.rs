@@ -6,6 +6,7 @@
 mod chain;
 
 use cairn_crypto::{Digest, codec};
+use cairn_runtime::evidence::{Evidence, Timeout, TimeoutBody};
 use cairn_runtime::tree;
 use cairn_runtime::*;
 use chain::*;
@@ -27,10 +28,44 @@ static SIGNED: LazyLock<Vec<u8>> = LazyLock::new(|| {
             give_access("acme/bert@1.0.0", &sender),
             give_role(&sender, Role::Reader, Scope::Model(model("acme/bert"))),
             actor(2).admission(Digest::ZERO),
+            Operation::SubmitEvidence {
+                evidence: two_timeouts().encode(),
+            },
+            Operation::Propose {
+                action: Box::new(Action::SetParameter {
+                    name: "max_parents".into(),
+                    value: 7,
+                }),
+                expires_at_height: 9,
+            },
         ],
     };
     transaction.sign(&sender.key).unwrap().encode()
 });
+
+fn two_timeouts() -> Evidence {
+    let timeout = |high_qc_round| Timeout {
+        body: TimeoutBody {
+            chain_id: Digest::ZERO,
+            epoch: 1,
+            round: 2,
+            high_qc_round,
+        },
+        voter: 3,
+        signature: fixed_signature(4),
+    };
+    Evidence::Timeout {
+        first: timeout(0),
+        second: timeout(1),
+    }
+}
+
+fn check_evidence(bytes: &[u8]) {
+    if let Ok(evidence) = Evidence::decode(bytes) {
+        assert_eq!(evidence.encode().0, bytes);
+        assert_eq!(evidence.places().len(), 2);
+    }
+}
 
 /// A root, and keys with the bytes of their proofs under it.
 type Proofs = (Digest, Vec<(StateKey, Vec<u8>)>);
@@ -106,6 +141,12 @@ proptest! {
     #[test]
     fn damaged_transactions_are_refused_or_are_another(edits in edits()) {
         check_transaction(&damage(&SIGNED, &edits));
+    }
+
+    #[test]
+    fn random_and_damaged_bytes_are_no_evidence_that_encodes_otherwise(edits in edits(), bytes in prop::collection::vec(any::<u8>(), 0..12_000)) {
+        check_evidence(&bytes);
+        check_evidence(&damage(&two_timeouts().encode().0, &edits));
     }
 
     #[test]

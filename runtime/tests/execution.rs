@@ -352,14 +352,7 @@ fn the_pool_admits_nonces_within_its_window_and_names_every_fault() {
     let (chain, admin, _) = begin();
     let admit = |transaction: Transaction| {
         let signed = transaction.sign(&admin.key).unwrap();
-        admit(
-            &chain.state(),
-            &chain.chain_id,
-            chain.height + 1,
-            &signed,
-            &chain.params,
-            16,
-        )
+        admit(&chain.state(), &chain.next(), &signed, &chain.params, 16)
     };
     let with_nonce = |nonce| chain.transaction(&admin, nonce, vec![create("x")]);
     assert_eq!(
@@ -416,5 +409,5 @@ fn admit_at_missing_height(chain: &Chain, admin: &Actor) -> AdmissionError {
         .transaction(admin, 0, vec![create("x")])
         .sign(&admin.key)
         .unwrap();
-    admit(&state, &chain.chain_id, 1, &signed, &chain.params, 16).unwrap_err()
+    admit(&state, &chain.next(), &signed, &chain.params, 16).unwrap_err()
 }

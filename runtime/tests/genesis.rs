@@ -8,17 +8,6 @@ use cairn_crypto::Digest;
 use cairn_runtime::*;
 use chain::*;
 
-fn validator(seed: u8) -> ValidatorRecord {
-    let key = actor(seed);
-    ValidatorRecord {
-        id: key.id,
-        name: format!("validator {seed}"),
-        consensus_key: key.key.public_key().clone(),
-        transport_key: actor(seed + 100).key.public_key().clone(),
-        power: 10,
-    }
-}
-
 fn sound() -> GenesisState {
     let (admin, other) = (actor(1), actor(2));
     let acme = Scope::Namespace("acme".into());
@@ -29,7 +18,7 @@ fn sound() -> GenesisState {
         ],
         &[("acme", &admin)],
     );
-    genesis.validators = vec![validator(10), validator(11)];
+    genesis.validators = vec![validator(10, 10, &admin), validator(11, 10, &admin)];
     genesis
 }
 
@@ -55,11 +44,38 @@ fn what_genesis_names_is_in_the_state() {
 }
 
 #[test]
+fn epoch_0_is_that_of_the_genesis_validators_whose_power_is_bonded() {
+    let genesis = sound();
+    let chain = Chain::new(&genesis);
+    let state = chain.state();
+    let epoch = query::epoch(&state, 0).unwrap().unwrap();
+    assert_eq!((epoch.first_height, epoch.total_power()), (1, 20));
+    assert_eq!(epoch.members[1].id, actor(11).id);
+    assert_eq!(
+        query::stake(&state, actor(11).id).unwrap().unwrap().bonded,
+        10
+    );
+    assert_eq!(query::stake_supply(&state).unwrap().issued, 20);
+    assert_eq!(
+        query::operates(&state, actor(1).id).unwrap(),
+        [actor(10).id, actor(11).id]
+    );
+    let consensus = actor(11).key.public_key().fingerprint();
+    assert_eq!(
+        query::key_use(&state, &consensus).unwrap(),
+        Some(KeyUse::Consensus {
+            validator: actor(11).id,
+            key_index: 0
+        })
+    );
+}
+
+#[test]
 fn each_fault_is_named() {
     let fault = |change: &dyn Fn(&mut GenesisState)| {
         let mut genesis = sound();
         change(&mut genesis);
-        genesis.diff().unwrap_err()
+        genesis.diff(0).unwrap_err()
     };
     let invalid = |change: &dyn Fn(&mut GenesisState)| match fault(change) {
         GenesisStateError::Invalid { what, index, error } => (what, index, error.code()),
@@ -101,6 +117,20 @@ fn each_fault_is_named() {
     assert_eq!(
         invalid(&|genesis| genesis.namespaces[0].name = "Acme".into()),
         ("namespace", 0, "invalid_name")
+    );
+    assert_eq!(
+        invalid(&|genesis| genesis.validators[1].operator = actor(50).id),
+        ("validator", 1, "unknown_account")
+    );
+    assert_eq!(
+        invalid(&|genesis| {
+            genesis.validators[1].transport_key = actor(1).key.public_key().clone();
+        }),
+        ("validator", 1, "key_in_use")
+    );
+    assert_eq!(
+        fault(&|genesis| genesis.params.min_validators = 3),
+        GenesisStateError::TooFewValidators { got: 2, minimum: 3 }
     );
     assert_eq!(
         fault(&|genesis| genesis.accounts[0].roles.clear()),

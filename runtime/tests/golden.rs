@@ -5,110 +5,34 @@
 #![allow(clippy::unwrap_used)]
 
 mod chain;
+mod vectors;
 
-use borsh::{BorshDeserialize, BorshSerialize};
-use cairn_crypto::{Digest, domain, hash, signing_bytes};
+use cairn_crypto::{domain, hash, signing_bytes};
 use cairn_runtime::*;
 use chain::*;
-use serde::{Serialize, de::DeserializeOwned};
-use std::fmt::Debug;
-use std::path::Path;
+use vectors::errors::errors;
+use vectors::operations::{actions, operations};
+use vectors::{account, check, check_value, digest};
 
-fn check(name: &str, bytes: &[u8]) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(format!("{name}.hex"));
-    if !path.exists() && std::env::var_os("CAIRN_WRITE_GOLDEN").is_some() {
-        let digits = hex::encode(bytes);
-        let lines = digits.as_bytes().chunks(96);
-        let text: String = lines
-            .map(|line| format!("{}\n", std::str::from_utf8(line).unwrap()))
-            .collect();
-        std::fs::write(&path, text).unwrap();
-    }
-    let text = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    let expected = hex::decode(text.split_whitespace().collect::<String>()).unwrap();
-    assert_eq!(
-        hex::encode(bytes),
-        hex::encode(expected),
-        "the encoding of {name} changed"
-    );
+#[test]
+fn every_action_has_its_encoding() {
+    check_value("actions", &actions());
 }
 
-/// Checks the Borsh encoding, and that Borsh and JSON read the value back.
-fn check_value<T>(name: &str, value: &T)
-where
-    T: BorshSerialize + BorshDeserialize + Serialize + DeserializeOwned + PartialEq + Debug,
-{
-    let bytes = borsh::to_vec(value).unwrap();
-    check(name, &bytes);
-    assert_eq!(&borsh::from_slice::<T>(&bytes).unwrap(), value);
-    let json = serde_json::to_string(value).unwrap();
-    assert_eq!(&serde_json::from_str::<T>(&json).unwrap(), value, "{json}");
-}
-
-fn digest(byte: u8) -> Digest {
-    Digest::new([byte; 32])
-}
-
-fn account(byte: u8) -> AccountId {
-    AccountId(digest(byte))
-}
-
-fn operations() -> Vec<Operation> {
-    let parents = [
-        Relation::FineTuned,
-        Relation::Quantized,
-        Relation::Converted,
-        Relation::Merged,
-        Relation::Distilled,
-        Relation::Adapter,
-        Relation::Revised,
-        Relation::TrainedOn,
-    ];
-    let mut full = publish_private("acme/bert@1.0.0", "weights");
-    let Operation::PublishVersion {
-        parents: list,
-        vector_hash,
-        ..
-    } = &mut full
-    else {
-        unreachable!()
+#[test]
+fn a_claim_of_validator_keys_has_its_signed_bytes() {
+    let claim = ValidatorKeyClaim {
+        chain_id: digest(1),
+        validator: account(2),
+        key_index: 3,
+        operator: account(4),
+        consensus_key: actor(2).key.public_key().clone(),
+        transport_key: actor(3).key.public_key().clone(),
     };
-    *vector_hash = Some(digest(7));
-    *list = (0u8..)
-        .zip(parents)
-        .map(|(byte, relation)| Parent {
-            digest: digest(byte),
-            relation,
-        })
-        .collect();
-    let new = actor(2);
-    vec![
-        Operation::AdmitAccount {
-            display_name: "Ada".into(),
-            signing_key: new.key.public_key().clone(),
-            encryption_key: new.encryption_key.clone(),
-            possession: fixed_signature(3),
-        },
-        give_role(&new, Role::Admin, Scope::Chain),
-        take_role(&new, Role::Operator, Scope::Model(model("acme/bert"))),
-        create("acme"),
-        Operation::RegisterModel {
-            model: model("acme/bert"),
-            description: "a model".into(),
-        },
-        publish("acme/bert@1.0.0", "weights"),
-        full,
-        Operation::GrantAccess {
-            id: version("acme/bert@1.0.0"),
-            reader: account(4),
-            key_index: 1,
-            generation: 2,
-            sealed: sealed(5),
-        },
-    ]
+    check(
+        "validator_keys_signing_bytes",
+        &signing_bytes(domain::VALIDATOR_KEYS, &claim),
+    );
 }
 
 #[test]
@@ -197,6 +121,50 @@ fn receipts_events_and_errors_have_their_encodings() {
             reader: account(3),
             granted_by: account(1),
         },
+        Event::KeysRotated {
+            account: account(1),
+            key_index: 1,
+        },
+        Event::KeyRevoked {
+            account: account(1),
+            key_index: 1,
+            from_height: 2,
+        },
+        Event::AccountSuspended {
+            account: account(1),
+            reason: "why".into(),
+        },
+        Event::AccountReinstated {
+            account: account(1),
+            reason: "why".into(),
+        },
+        Event::StakeBonded {
+            validator: account(1),
+            amount: 2,
+        },
+        Event::StakeUnbonding {
+            validator: account(1),
+            amount: 2,
+            matures_at_ms: 3,
+        },
+        Event::ValidatorKeysRotated {
+            validator: account(1),
+            key_index: 1,
+        },
+        Event::EquivocationPunished {
+            validator: account(1),
+            epoch: 2,
+            burned: 3,
+        },
+        Event::ProposalMade {
+            proposal: 1,
+            proposer: account(1),
+        },
+        Event::ProposalApproved {
+            proposal: 1,
+            validators: vec![account(1)],
+        },
+        Event::ProposalPassed { proposal: 1 },
     ];
     let applied = Receipt {
         tx_hash: digest(9),
@@ -216,93 +184,6 @@ fn receipts_events_and_errors_have_their_encodings() {
         })
         .collect();
     check_value("receipts_failed", &receipts);
-}
-
-/// One of each, in the order of their discriminants.
-fn errors() -> Vec<TransactionError> {
-    let id = version("acme/bert@1.0.0");
-    let (role, scope, account) = (Role::Publisher, Scope::Chain, account(1));
-    vec![
-        TransactionError::MissingRole {
-            account,
-            role,
-            scope: scope.clone(),
-        },
-        TransactionError::UnknownAccount { account },
-        TransactionError::AccountExists { account },
-        TransactionError::InvalidDisplayName {
-            got: String::new(),
-            limit: 64,
-        },
-        TransactionError::BadPossession {
-            account,
-            chain_id: digest(2),
-        },
-        TransactionError::RoleHeld {
-            account,
-            role,
-            scope: scope.clone(),
-        },
-        TransactionError::RoleNotHeld {
-            account,
-            role,
-            scope,
-        },
-        TransactionError::OwnAdminRole { account },
-        TransactionError::InvalidName {
-            name: "A".into(),
-            limit: 64,
-        },
-        TransactionError::NamespaceExists {
-            namespace: "acme".into(),
-        },
-        TransactionError::UnknownNamespace {
-            namespace: "acme".into(),
-        },
-        TransactionError::ModelExists {
-            model: id.model.clone(),
-        },
-        TransactionError::UnknownModel {
-            model: id.model.clone(),
-        },
-        TransactionError::InvalidVersion {
-            version: "1".into(),
-            reason: "short".into(),
-        },
-        TransactionError::VersionExists { id: id.clone() },
-        TransactionError::UnknownVersion { id: id.clone() },
-        TransactionError::ModelHashTaken {
-            model_hash: digest(3),
-            holder: id.clone(),
-        },
-        TransactionError::TooLong {
-            field: "metadata".into(),
-            got: 2,
-            limit: 1,
-        },
-        TransactionError::TooManyParents { got: 65, limit: 64 },
-        TransactionError::DuplicateParent {
-            digest: digest(4),
-            relation: Relation::Merged,
-        },
-        TransactionError::OwnParent { digest: digest(4) },
-        TransactionError::NotPrivate { id },
-        TransactionError::GenerationMismatch {
-            expected: 0,
-            got: 1,
-        },
-        TransactionError::UnknownKey {
-            account,
-            key_index: 1,
-        },
-        TransactionError::KeyNotValid {
-            account,
-            key_index: 1,
-            valid_from: 2,
-            valid_until: Some(3),
-            height: 4,
-        },
-    ]
 }
 
 #[test]
@@ -341,6 +222,23 @@ fn every_state_key_has_its_encoding() {
         StateKey::EventAt(model, 11),
         StateKey::ValidatorCount,
         StateKey::Validator(12),
+        StateKey::KeyUse(digest(13)),
+        StateKey::CurrentEpoch,
+        StateKey::EpochAt(14),
+        StateKey::ValidatorEntry(account(1)),
+        StateKey::ValidatorEntryCount,
+        StateKey::ValidatorEntryAt(15),
+        StateKey::ValidatorKeys(account(1), 16),
+        StateKey::Operates(account(1)),
+        StateKey::Stake(account(1)),
+        StateKey::StakeSupply,
+        StateKey::Offence(account(1), 17),
+        StateKey::OffenceCount(account(1)),
+        StateKey::OffenceAt(account(1), 18),
+        StateKey::Proposal(19),
+        StateKey::ProposalCount,
+        StateKey::UpgradeCount,
+        StateKey::UpgradeAt(20),
     ];
     for (place, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key.encode()[0]), place);
@@ -361,6 +259,7 @@ fn every_record_has_its_encoding() {
             admitted_at: 2,
             keys: 3,
             roles: 4,
+            suspended_at: Some(5),
         },
     );
     check_value(
@@ -369,6 +268,7 @@ fn every_record_has_its_encoding() {
             signing: holder.key.public_key().clone(),
             encryption: holder.encryption_key.clone(),
             valid_from: 1,
+            valid_from_ms: 3,
             valid_until: Some(2),
         },
     );
@@ -452,10 +352,11 @@ fn every_record_has_its_encoding() {
             },
         },
     );
-    check_value("record_validator", &validator(2, 3));
+    check_value("record_validator", &member(2, 3));
+    vectors::validators::check_records();
 }
 
-fn validator(consensus: u8, transport: u8) -> ValidatorRecord {
+fn member(consensus: u8, transport: u8) -> ValidatorRecord {
     let key = actor(consensus);
     ValidatorRecord {
         id: key.id,
@@ -463,6 +364,7 @@ fn validator(consensus: u8, transport: u8) -> ValidatorRecord {
         consensus_key: key.key.public_key().clone(),
         transport_key: actor(transport).key.public_key().clone(),
         power: 100,
+        operator: account(9),
     }
 }
 
@@ -473,7 +375,10 @@ fn a_genesis_state_has_its_encoding_and_its_root() {
         &[(&admin, vec![(Role::Admin, Scope::Chain)])],
         &[("acme", &admin)],
     );
-    genesis.validators = vec![validator(2, 3), validator(4, 5)];
+    genesis.validators = vec![member(2, 3), member(4, 5)];
+    for validator in &mut genesis.validators {
+        validator.operator = admin.id;
+    }
     // The root does not depend on the possession, whose signature differs each time.
     check("genesis_root", Chain::new(&genesis).root.as_bytes());
     genesis.accounts[0].possession = fixed_signature(6);

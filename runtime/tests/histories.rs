@@ -21,7 +21,7 @@ struct Attempt {
 }
 
 fn attempts() -> impl Strategy<Value = Vec<Vec<Attempt>>> {
-    let op = (0u8..7, 0u8..3, 0u8..3);
+    let op = (0u8..15, 0u8..3, 0u8..3);
     let attempt = (
         0usize..3,
         prop::collection::vec(op, 1..4),
@@ -52,7 +52,52 @@ fn operation(chain: &Chain, actors: &[Actor], (kind, a, b): (u8, u8, u8)) -> Ope
         3 => create(&namespace),
         4 => register(&name),
         5 => publish_private(&id, &id),
-        _ => give_access(&id, someone),
+        6 => give_access(&id, someone),
+        7 => Operation::SuspendAccount {
+            account: actor(10 + a).id,
+            reason: String::new(),
+        },
+        8 => Operation::ReinstateAccount {
+            account: actor(10 + a).id,
+            reason: String::new(),
+        },
+        9 => Operation::Bond {
+            validator: actor(20 + a).id,
+            amount: u64::from(b),
+        },
+        10 => Operation::Unbond {
+            validator: actor(20 + a).id,
+            amount: 5 * u64::from(b),
+        },
+        11 => rotate_validator(chain, 20 + a, someone, 30 + 3 * a + b),
+        12 => Operation::Approve {
+            proposal: u64::from(a),
+        },
+        _ => Operation::Propose {
+            action: Box::new(action(chain, (kind, a, b), someone)),
+            expires_at_height: chain.height + u64::from(b),
+        },
+    }
+}
+
+fn action(chain: &Chain, (kind, a, b): (u8, u8, u8), someone: &Actor) -> Action {
+    let validator = actor(20 + a).id;
+    match (kind, b) {
+        (13, 0) => Action::SetParameter {
+            name: "unbonding_ms".into(),
+            value: 1_000 * u64::from(a),
+        },
+        (13, 1) => add_validator(chain, 40 + a, 10, someone),
+        (13, _) => Action::IssueStake {
+            validator,
+            amount: 7,
+        },
+        (_, 0) => Action::RemoveValidator { validator },
+        (_, 1) => Action::ReinstateValidator { validator },
+        (_, _) => Action::SetOperator {
+            validator,
+            operator: someone.id,
+        },
     }
 }
 
@@ -67,7 +112,12 @@ proptest! {
             .iter()
             .map(|actor| (actor, roles.map(|role| (role, Scope::Chain)).to_vec()))
             .collect();
-        let genesis = genesis(&accounts, &[]);
+        let mut genesis = genesis(&accounts, &[]);
+        genesis.params.min_epoch_blocks = 2;
+        genesis.validators = (20..23u8)
+            .zip(&actors)
+            .map(|(seed, operator)| validator(seed, 10, operator))
+            .collect();
         let mut chain = Chain::new(&genesis);
         let mut twin = Chain::new(&genesis);
         // The third way never writes anything but genesis.
@@ -100,7 +150,7 @@ proptest! {
             for transaction in &transactions {
                 let _ = speculative.apply(transaction).unwrap();
             }
-            let speculative = speculative.finish();
+            let speculative = speculative.finish().unwrap();
             prop_assert_eq!(&speculative, &executed);
             let (root, batch) =
                 tree::apply(&layered, context.height, &speculative.diff).unwrap();
@@ -167,8 +217,45 @@ fn check_lists(chain: &Chain) {
             }
         }
     }
+    check_validators(chain);
     for account in query::accounts(&state, 0, u64::MAX).unwrap() {
         let roles = query::roles(&state, account.id).unwrap();
         assert_eq!(roles.len() as u64, account.roles);
     }
+}
+
+/// The set in force is the one of its epoch, stake is neither made nor lost, and every list is complete.
+fn check_validators(chain: &Chain) {
+    let state = chain.state();
+    let current = query::current_epoch(&state).unwrap();
+    let record = query::epoch(&state, current.epoch).unwrap().unwrap();
+    assert_eq!(query::epoch(&state, current.epoch + 1).unwrap(), None);
+    assert_eq!(record.first_height, current.first_height);
+    let set = query::validators(&state).unwrap();
+    let end = StateKey::Validator(set.len() as u64);
+    assert_eq!(state.get(&end).unwrap(), None);
+    assert_eq!(set.len(), record.members.len());
+    for (validator, member) in set.iter().zip(&record.members) {
+        assert_eq!((validator.id, validator.power), (member.id, member.power));
+        let keys = query::validator_keys(&state, member.id, member.key_index).unwrap();
+        assert_eq!(keys.unwrap().consensus_key, validator.consensus_key);
+        let operated = query::operates(&state, validator.operator).unwrap();
+        assert!(operated.contains(&validator.id));
+    }
+    let mut held = 0;
+    for entry in query::validator_entries(&state, 0, u64::MAX).unwrap() {
+        let stake = query::stake(&state, entry.id).unwrap().unwrap();
+        held += stake.at_stake() + stake.free;
+        let newest = query::validator_keys(&state, entry.id, entry.keys - 1).unwrap();
+        assert!(newest.is_some());
+        let next = query::validator_keys(&state, entry.id, entry.keys).unwrap();
+        assert_eq!(next, None);
+    }
+    let supply = query::stake_supply(&state).unwrap();
+    assert_eq!(held, supply.issued - supply.burned);
+    let proposals = query::proposals(&state, 0, u64::MAX).unwrap();
+    assert_eq!(
+        proposals.len() as u64,
+        query::proposal_count(&state).unwrap()
+    );
 }

@@ -18,6 +18,8 @@ struct World {
     subject: Actor,
     /// Has no role but what a test gives it.
     candidate: Actor,
+    /// Operates one of the four validators, and has no role.
+    operator: Actor,
 }
 
 fn scopes() -> [Scope; 3] {
@@ -38,9 +40,13 @@ fn world() -> World {
         version_owner,
         subject,
         candidate,
-    ] = [1, 2, 3, 4, 5, 6].map(actor);
+        operator,
+        suspended,
+        third,
+        fourth,
+    ] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map(actor);
     let all = [Role::Admin, Role::Registrar, Role::Publisher].map(|role| (role, Scope::Chain));
-    let genesis = genesis(
+    let mut genesis = genesis(
         &[
             (&admin, all.to_vec()),
             (&namespace_owner, vec![]),
@@ -48,9 +54,19 @@ fn world() -> World {
             (&version_owner, vec![]),
             (&subject, vec![]),
             (&candidate, vec![]),
+            (&operator, vec![]),
+            (&suspended, vec![]),
+            (&third, vec![]),
+            (&fourth, vec![]),
         ],
         &[("acme", &namespace_owner), ("other", &admin)],
     );
+    // Each operates one of four, so that no approval decides anything.
+    genesis.validators = (20..24u8)
+        .zip([&operator, &admin, &third, &fourth])
+        .map(|(seed, operator)| validator(seed, 100, operator))
+        .collect();
+    genesis.params.unbonding_ms = 0;
     let mut chain = Chain::new(&genesis);
     let acme = Scope::Namespace("acme".into());
     chain.must(
@@ -72,7 +88,17 @@ fn world() -> World {
         take_role(&version_owner, Role::Publisher, acme),
     ];
     ops.extend(scopes().map(|scope| give_role(&subject, Role::Reader, scope)));
+    ops.push(Operation::SuspendAccount {
+        account: suspended.id,
+        reason: String::new(),
+    });
+    ops.push(propose(&chain, raise_parents()));
     chain.must(&admin, ops);
+    let unbond = Operation::Unbond {
+        validator: actor(20).id,
+        amount: 10,
+    };
+    chain.must(&operator, vec![unbond]);
     World {
         chain,
         admin,
@@ -81,6 +107,14 @@ fn world() -> World {
         version_owner,
         subject,
         candidate,
+        operator,
+    }
+}
+
+fn raise_parents() -> Action {
+    Action::SetParameter {
+        name: "max_parents".into(),
+        value: 100,
     }
 }
 
@@ -93,12 +127,89 @@ fn operations(world: &World) -> Vec<Operation> {
         register("acme/fresh"),
         publish("acme/bert@2.0.0", "second"),
         give_access("acme/bert@1.0.0", &world.subject),
+        Operation::RevokeKey {
+            account: world.subject.id,
+            key_index: 0,
+            from_height: 1_000,
+        },
+        Operation::SuspendAccount {
+            account: world.subject.id,
+            reason: String::new(),
+        },
+        Operation::ReinstateAccount {
+            account: actor(8).id,
+            reason: String::new(),
+        },
+        Operation::Bond {
+            validator: actor(20).id,
+            amount: 1,
+        },
+        Operation::Unbond {
+            validator: actor(20).id,
+            amount: 1,
+        },
+        rotate_validator(&world.chain, 20, &world.operator, 30),
+        evidence(&world.chain),
+        propose(&world.chain, raise_parents()),
+        Operation::Approve { proposal: 0 },
     ];
     for scope in scopes() {
         operations.push(give_role(&world.subject, Role::Auditor, scope.clone()));
         operations.push(take_role(&world.subject, Role::Reader, scope));
     }
     operations
+}
+
+/// Two votes of the validator with index 1.
+fn evidence(chain: &Chain) -> Operation {
+    let vote = |block: u8| {
+        let body = evidence::VoteBody {
+            chain_id: chain.chain_id,
+            epoch: 0,
+            round: 1,
+            block_id: cairn_crypto::Digest::new([block; 32]),
+        };
+        let signature = actor(21)
+            .key
+            .sign(cairn_crypto::domain::VOTE, &body)
+            .unwrap();
+        evidence::Vote {
+            body,
+            voter: 1,
+            signature,
+        }
+    };
+    let evidence = evidence::Evidence::Vote {
+        first: vote(1),
+        second: vote(2),
+    };
+    Operation::SubmitEvidence {
+        evidence: evidence.encode(),
+    }
+}
+
+/// Its own keys, replaced: an operation that every account has for itself.
+fn rotation(chain: &Chain, holder: &Actor) -> Operation {
+    let new = actor(70);
+    let claim = Possession {
+        chain_id: chain.chain_id,
+        account: holder.id,
+        key_index: 1,
+        signing_key: new.key.public_key().clone(),
+        encryption_key: new.encryption_key.clone(),
+    };
+    Operation::RotateKeys {
+        signing_key: new.key.public_key().clone(),
+        encryption_key: new.encryption_key.clone(),
+        possession: new
+            .key
+            .sign(cairn_crypto::domain::POSSESSION, &claim)
+            .unwrap(),
+    }
+}
+
+fn is_for_anyone(operation: &Operation) -> bool {
+    operation.kind().rule().owners.contains(&Owner::Anyone)
 }
 
 fn assert_outcome(
@@ -109,13 +220,20 @@ fn assert_outcome(
 ) {
     let kind = operation.kind();
     match outcome {
-        Ok(Outcome::Applied(events)) if allowed => assert_eq!(events.len(), 1),
+        Ok(Outcome::Applied(events)) if allowed => assert!(!events.is_empty()),
         Ok(Outcome::Failed {
             operation: 0,
             error: TransactionError::MissingRole { role, scope, .. },
         }) if !allowed => {
-            assert_eq!(*role, kind.rule().role);
+            assert_eq!(Some(*role), kind.rule().role);
             assert_eq!(*scope, operation.target());
+        }
+        Ok(Outcome::Failed {
+            operation: 0,
+            error: TransactionError::NotAllowed { operation, .. },
+        }) if !allowed => {
+            assert_eq!(kind.rule().role, None);
+            assert_eq!(operation, kind.name());
         }
         other => panic!("{kind:?} by {who}, allowed: {allowed}, gave {other:?}"),
     }
@@ -142,8 +260,9 @@ fn every_operation_is_allowed_to_exactly_its_role_in_a_covering_scope() {
                 assert!(matches!(results[0], Ok(Outcome::Applied(_))));
                 let rule = operation.kind().rule();
                 let covers = operation.target().widening().any(|wider| wider == scope);
-                let allowed = rule.role == role && covers;
-                allowed_count += u32::from(allowed);
+                let by_role = rule.role == Some(role) && covers;
+                let allowed = by_role || is_for_anyone(&operation);
+                allowed_count += u32::from(by_role);
                 assert_outcome(
                     &results[1],
                     &operation,
@@ -153,9 +272,9 @@ fn every_operation_is_allowed_to_exactly_its_role_in_a_covering_scope() {
             }
         }
     }
-    // Chain: all 11. Namespace acme: register, publish, access, and grant and revoke in it and in its
+    // Chain: the 15 that a role allows. Namespace acme: register, publish, access, and grant and revoke in it and in its
     // model. Model acme/bert: publish, access, grant and revoke in it.
-    assert_eq!(allowed_count, 11 + 7 + 4);
+    assert_eq!(allowed_count, 15 + 7 + 4);
 }
 
 #[test]
@@ -166,7 +285,12 @@ fn nobody_without_a_role_or_ownership_is_allowed_anything() {
             .chain
             .signed(&world.candidate, 0, vec![operation.clone()]);
         let (results, _) = world.chain.execute(&[attempt]);
-        assert_outcome(&results[0], &operation, false, "a stranger");
+        assert_outcome(
+            &results[0],
+            &operation,
+            is_for_anyone(&operation),
+            "a stranger",
+        );
     }
 }
 
@@ -177,14 +301,34 @@ fn every_operation_is_allowed_to_exactly_the_owners_that_the_table_names() {
         (Owner::Namespace, &world.namespace_owner),
         (Owner::Model, &world.model_owner),
         (Owner::Version, &world.version_owner),
+        (Owner::Account, &world.subject),
+        (Owner::Operator, &world.operator),
+        (Owner::Validators, &world.operator),
     ] {
         for operation in operations(&world) {
             let attempt = world.chain.signed(actor, 0, vec![operation.clone()]);
             let (results, _) = world.chain.execute(&[attempt]);
-            let allowed = operation.kind().rule().owners.contains(&owner);
+            let owners = operation.kind().rule().owners;
+            // Whoever operates a validator is the operator of one in force, too.
+            let operates = matches!(owner, Owner::Operator | Owner::Validators);
+            let allowed = owners.contains(&owner)
+                || owners.contains(&Owner::Anyone)
+                || operates && owners.contains(&Owner::Operator)
+                || operates && owners.contains(&Owner::Validators);
             assert_outcome(&results[0], &operation, allowed, &format!("{owner:?}"));
         }
     }
+}
+
+#[test]
+fn every_account_rotates_its_own_keys() {
+    let world = world();
+    let operation = rotation(&world.chain, &world.candidate);
+    let attempt = world
+        .chain
+        .signed(&world.candidate, 0, vec![operation.clone()]);
+    let (results, _) = world.chain.execute(&[attempt]);
+    assert_outcome(&results[0], &operation, true, "the account itself");
 }
 
 #[test]
@@ -203,15 +347,25 @@ fn a_revoked_role_allows_nothing() {
 #[test]
 fn the_table_reads_as_intended() {
     let expected = "\
-| operation | role | held at one of | or owner of |
+| operation | role | held at one of | without the role |
 |---|---|---|---|
 | `admit_account` | admin | chain | - |
 | `grant_role` | admin | the scope that it names, or a wider one | - |
 | `revoke_role` | admin | the scope that it names, or a wider one | - |
 | `create_namespace` | registrar | chain | - |
-| `register_model` | registrar | chain, namespace | the namespace |
-| `publish_version` | publisher | chain, namespace, model | the namespace, the model |
-| `grant_access` | publisher | chain, namespace, model | the namespace, the model, the version |
+| `register_model` | registrar | chain, namespace | the namespace's owner |
+| `publish_version` | publisher | chain, namespace, model | the namespace's owner, the model's owner |
+| `grant_access` | publisher | chain, namespace, model | the namespace's owner, the model's owner, the version's owner |
+| `rotate_keys` | - | - | the account itself |
+| `revoke_key` | admin | chain | the account itself |
+| `suspend_account` | admin | chain | - |
+| `reinstate_account` | admin | chain | - |
+| `bond` | - | - | the validator's operator |
+| `unbond` | - | - | the validator's operator |
+| `rotate_validator_keys` | - | - | the validator's operator |
+| `submit_evidence` | - | - | every account |
+| `propose` | admin | chain | operators of validators in force |
+| `approve` | - | - | operators of validators in force |
 ";
     assert_eq!(policy::markdown(), expected);
 }
@@ -219,7 +373,11 @@ fn the_table_reads_as_intended() {
 #[test]
 fn every_kind_has_the_name_that_its_operation_has_in_json() {
     let world = world();
-    for operation in operations(&world) {
+    let mut operations = operations(&world);
+    operations.push(rotation(&world.chain, &world.subject));
+    let kinds: std::collections::BTreeSet<_> = operations.iter().map(Operation::kind).collect();
+    assert_eq!(kinds.len(), policy::RULES.len());
+    for operation in operations {
         let json = serde_json::to_value(&operation).unwrap();
         assert_eq!(json["op"], operation.kind().name());
         assert_eq!(
@@ -227,5 +385,5 @@ fn every_kind_has_the_name_that_its_operation_has_in_json() {
             operation.kind().name()
         );
     }
-    assert_eq!(OperationKind::GrantAccess as usize + 1, policy::RULES.len());
+    assert_eq!(OperationKind::Approve as usize + 1, policy::RULES.len());
 }

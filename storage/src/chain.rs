@@ -34,6 +34,18 @@ impl Store {
         self.read_at(schema::HEADER, height)
     }
 
+    /// The final headers of the last `count` heights up to and including `height`, or of all if there are fewer,
+    /// lowest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn headers_up_to(&self, height: Height, count: u64) -> Result<Vec<Header>, StorageError> {
+        let first = (height.0 + 1).saturating_sub(count);
+        (first..=height.0)
+            .filter_map(|height| self.header(Height(height)).transpose())
+            .collect()
+    }
+
     /// Payload of the final block at `height`: the signed hashes of its transactions, in order.
     ///
     /// # Errors

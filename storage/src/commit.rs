@@ -3,6 +3,7 @@
 use crate::database::Batch;
 use crate::safety::{Safety, SafetyWrite, Staged};
 use crate::schema::{self, Table};
+use crate::state_cache::StateCache;
 use crate::store::Chain;
 use crate::{StorageError, Store, certificates, tree};
 use cairn_consensus::{Block, BlockId, FinalityCert, Height};
@@ -51,7 +52,14 @@ impl Store {
         }
         for block in blocks {
             check(block, &chain)?;
-            stage_block(block, &mut chain, &writer.safety, &mut staged, &mut batch)?;
+            stage_block(
+                block,
+                &mut chain,
+                &writer.safety,
+                &self.inner.cache,
+                &mut staged,
+                &mut batch,
+            )?;
         }
         let last = &blocks.last().ok_or(StorageError::Empty)?.block.header;
         check_certificate(cert, chain.tip_id, last.height)?;
@@ -63,7 +71,7 @@ impl Store {
         chain.stage(&mut batch)?;
         writer.write(batch)?;
         for block in blocks {
-            self.inner.nodes.fill(&block.batch);
+            self.inner.cache.commit(&block.batch);
         }
         writer.safety.apply(staged);
         self.set_chain(chain)
@@ -74,6 +82,7 @@ fn stage_block(
     block: &FinalBlock,
     chain: &mut Chain,
     safety: &Safety,
+    cache: &StateCache,
     staged: &mut Staged,
     batch: &mut Batch<'_>,
 ) -> Result<(), StorageError> {
@@ -98,7 +107,7 @@ fn stage_block(
             &schema::location(height, index),
         );
     }
-    tree::stage(&block.batch, batch)
+    tree::stage(&block.batch, cache, batch)
 }
 
 /// The block has to extend the tip and go with what was given beside it.

@@ -30,6 +30,7 @@
 //! | `certificates.rs` | which finality certificates are kept |
 //! | `chain.rs`    | reading headers, blocks, transactions, certificates and history proofs |
 //! | `tree.rs`     | [`TreeView`]: the state tree for the runtime |
+//! | `state_cache.rs` | the newest values and nodes in memory |
 //! | `schema.rs`   | tables and keys |
 //! | `database.rs` | the engine behind typed reads, batches and errors |
 //! | `witness.rs`  | noticing that acknowledged writes are gone |
@@ -45,6 +46,7 @@ mod error;
 mod options;
 mod safety;
 mod schema;
+mod state_cache;
 mod store;
 mod tree;
 mod witness;

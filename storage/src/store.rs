@@ -3,12 +3,13 @@
 use crate::database::{Batch, Database};
 use crate::safety::Safety;
 use crate::schema::{self, Table};
+use crate::state_cache::StateCache;
 use crate::witness::Witness;
 use crate::{StorageError, StoreOptions};
 use cairn_consensus::{BlockId, Header, Height};
 use cairn_crypto::Digest;
 use cairn_crypto::merkle::{self, Frontier};
-use cairn_runtime::tree::{NodeCache, TreeBatch};
+use cairn_runtime::tree::TreeBatch;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 
@@ -19,13 +20,10 @@ pub struct Store {
     pub(crate) inner: Arc<Inner>,
 }
 
-/// Levels of the state tree kept in memory, in nibbles below the root: at most 4,369 nodes, 4 MB.
-const CACHED_DEPTH: usize = 3;
-
 pub(crate) struct Inner {
     pub(crate) db: Database,
-    /// Upper nodes of the state tree, which every block reads.
-    pub(crate) nodes: NodeCache,
+    /// What was read and written of the state not long ago.
+    pub(crate) cache: StateCache,
     chain: RwLock<Option<Chain>>,
     writer: Mutex<Writer>,
 }
@@ -80,10 +78,11 @@ impl Store {
             safety: Safety::load(&db)?,
         };
         let chain = Chain::load(&db)?;
+        let height = chain.as_ref().map_or(0, |chain| chain.tip.height.0);
         let store = Self {
             inner: Arc::new(Inner {
                 db,
-                nodes: NodeCache::new(CACHED_DEPTH),
+                cache: StateCache::new(height),
                 chain: RwLock::new(chain),
                 writer: Mutex::new(writer),
             }),
@@ -139,10 +138,10 @@ impl Store {
             &Vec::<cairn_runtime::Receipt>::new(),
         )?;
         chain.append(header, &mut writes)?;
-        crate::tree::stage(batch, &mut writes)?;
+        crate::tree::stage(batch, &self.inner.cache, &mut writes)?;
         chain.stage(&mut writes)?;
         writer.write(writes)?;
-        self.inner.nodes.fill(batch);
+        self.inner.cache.commit(batch);
         self.set_chain(chain)
     }
 

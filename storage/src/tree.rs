@@ -2,6 +2,7 @@
 
 use crate::database::Batch;
 use crate::schema::{self, Table};
+use crate::state_cache::StateCache;
 use crate::store::Inner;
 use crate::{StorageError, Store};
 use cairn_runtime::tree::TreeBatch;
@@ -34,7 +35,11 @@ impl Store {
 }
 
 /// Adds what a block changes in the tree.
-pub(crate) fn stage(tree: &TreeBatch, batch: &mut Batch<'_>) -> Result<(), StorageError> {
+pub(crate) fn stage(
+    tree: &TreeBatch,
+    cache: &StateCache,
+    batch: &mut Batch<'_>,
+) -> Result<(), StorageError> {
     for (key, node) in tree.nodes() {
         batch.put(Table::Nodes, schema::node(key).as_ref(), node)?;
     }
@@ -46,32 +51,25 @@ pub(crate) fn stage(tree: &TreeBatch, batch: &mut Batch<'_>) -> Result<(), Stora
         }
     }
     for (place, preimage) in tree.preimages() {
-        batch.put_bytes(Table::Values, &place.0, preimage);
+        // A place that had a value before has its preimage.
+        if !cache.has_value(place) {
+            batch.put_bytes(Table::Values, &place.0, preimage);
+        }
     }
     Ok(())
 }
 
-impl TreeReader for TreeView {
-    fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
-        if let Some(node) = self.inner.nodes.get(key) {
-            return Ok(Some(node));
-        }
-        let node = self
-            .inner
-            .db
-            .read(Table::Nodes, schema::node(key).as_ref())?;
-        Ok(node)
-    }
-
-    fn get_value_option(
-        &self,
-        max_version: Version,
-        place: KeyHash,
-    ) -> anyhow::Result<Option<OwnedValue>> {
+impl TreeView {
+    /// The newest value at or below `height`, from the engine.
+    fn read_value(&self, height: u64, place: KeyHash) -> Result<Option<OwnedValue>, StorageError> {
         let db = &self.inner.db;
+        // What was never written has no preimage either: one look at the filters, where a seek looks into every file.
+        if db.get(Table::Values, &place.0)?.is_none() {
+            return Ok(None);
+        }
         let newest = db.first_from(
             Table::Values,
-            &schema::value(place, max_version),
+            &schema::value(place, height),
             place.0.len(),
             |_, value| match value.split_first() {
                 Some((&PRESENT, value)) => Ok(Some(value.to_vec())),
@@ -80,6 +78,27 @@ impl TreeReader for TreeView {
             },
         )?;
         Ok(newest.flatten())
+    }
+}
+
+impl TreeReader for TreeView {
+    fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
+        if let Some(node) = self.inner.cache.node(key) {
+            return Ok(Some(node));
+        }
+        let db = &self.inner.db;
+        Ok(db.read(Table::Nodes, schema::node(key).as_ref())?)
+    }
+
+    fn get_value_option(
+        &self,
+        max_version: Version,
+        place: KeyHash,
+    ) -> anyhow::Result<Option<OwnedValue>> {
+        Ok(self
+            .inner
+            .cache
+            .value(max_version, place, || self.read_value(max_version, place))?)
     }
 
     fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {

@@ -3,8 +3,9 @@
 use crate::person::{Person, program};
 use crate::{Account, Api, ports, until};
 use cairn_api::{BlockView, Status, TransactionStatus, token};
-use cairn_crypto::{Digest, keyfile};
+use cairn_crypto::{Digest, PublicKey, keyfile};
 use cairn_genesis::GenesisDocument;
+use cairn_node::config::Listen;
 use cairn_node::devnet::{Layout, Plan, prepare};
 use cairn_runtime::{Operation, Outcome};
 use rustix::process::{Pid, Signal, kill_process};
@@ -54,7 +55,8 @@ impl Network {
         let lock = lock();
         let folder = TempDir::with_prefix("cairn-tests-")
             .expect("the system has a place for temporary files");
-        let count = u16::try_from(validators * 4).expect("a test has few validators");
+        // One more than there are: a validator may join.
+        let count = u16::try_from((validators + 1) * 4).expect("a test has few validators");
         let base_port = ports::free(count);
         let layout = prepare(&Plan {
             validators,
@@ -116,6 +118,17 @@ impl Network {
     pub fn launch(&mut self, index: usize) {
         assert!(self.children[index].is_none(), "validator {index} runs");
         self.children[index] = Some(self.spawn(index));
+    }
+
+    /// A place for one more validator; its index.
+    pub(crate) fn make_room(&mut self) -> usize {
+        self.children.push(None);
+        self.children.len() - 1
+    }
+
+    /// Where a validator listens.
+    pub(crate) fn listen(&self, index: usize) -> Listen {
+        Layout::listen(self.base_port, index)
     }
 
     /// Starts all validators that do not run.
@@ -238,8 +251,11 @@ impl Network {
     /// When there is no such validator.
     #[must_use]
     pub fn api(&self, index: usize) -> Api {
-        let key = &self.record(index).transport_key;
-        Api::new(self.ports(index)[2], &self.chain_id(), key)
+        Api::new(
+            self.ports(index)[2],
+            &self.chain_id(),
+            &self.transport_key(index),
+        )
     }
 
     /// What tokens for a validator name.
@@ -248,18 +264,26 @@ impl Network {
     /// When there is no such validator.
     #[must_use]
     pub fn audience(&self, index: usize) -> String {
-        token::audience(
-            &self.chain_id(),
-            &self.record(index).transport_key.fingerprint(),
-        )
+        token::audience(&self.chain_id(), &self.transport_key(index).fingerprint())
     }
 
-    fn record(&self, index: usize) -> &cairn_runtime::ValidatorRecord {
+    /// A validator's transport key, from its key file.
+    fn transport_key(&self, index: usize) -> PublicKey {
         let name = Layout::name(index);
         let mut records = self.genesis.state.validators.iter();
-        records
-            .find(|record| record.name == name)
-            .expect("the validator is in the genesis document")
+        if let Some(record) = records.find(|record| record.name == name) {
+            return record.transport_key.clone();
+        }
+        let path = self.layout.validator(index).join("node.key");
+        let keys = keyfile::read(&path, &self.passphrase()).and_then(|material| material.node());
+        let keys = keys.expect("the key file opens");
+        keys.transport.public_key().clone()
+    }
+
+    /// Opens every key file of the network.
+    pub(crate) fn passphrase(&self) -> String {
+        let text = std::fs::read_to_string(self.layout.passphrase());
+        text.expect("there is a passphrase").trim().to_owned()
     }
 
     /// The genesis document.
@@ -274,9 +298,7 @@ impl Network {
     /// When there is no such account.
     #[must_use]
     pub fn account(&self, name: &str) -> Account {
-        let passphrase =
-            std::fs::read_to_string(self.layout.passphrase()).expect("there is a passphrase");
-        let material = keyfile::read(&self.layout.account(name), passphrase.trim());
+        let material = keyfile::read(&self.layout.account(name), &self.passphrase());
         let keys = material
             .and_then(|material| material.account())
             .expect("the key file opens");

@@ -4,7 +4,7 @@ use super::{Context, values};
 use crate::exit::Failure;
 use crate::output::table;
 use cairn_api::EventView;
-use cairn_runtime::{Event, ModelName};
+use cairn_runtime::ModelName;
 use clap::Args;
 
 /// Whose log.
@@ -28,39 +28,8 @@ fn row(view: &EventView) -> [String; 5] {
     [
         view.event.height.to_string(),
         view.time.clone(),
-        event_text(&view.event.event),
+        view.event.event.to_string(),
         view.event.sender.to_string(),
         view.event.tx_hash.to_string(),
     ]
-}
-
-fn event_text(event: &Event) -> String {
-    match event {
-        Event::AccountAdmitted {
-            account,
-            display_name,
-        } => {
-            format!("account {account} ({display_name}) admitted")
-        }
-        Event::RoleGranted {
-            account,
-            role,
-            scope,
-        } => {
-            format!("role {role} at {scope} granted to {account}")
-        }
-        Event::RoleRevoked {
-            account,
-            role,
-            scope,
-        } => {
-            format!("role {role} at {scope} revoked from {account}")
-        }
-        Event::NamespaceCreated { namespace, .. } => format!("namespace {namespace} created"),
-        Event::ModelCreated { .. } => "model registered".to_owned(),
-        Event::ModelRegistered { id, model_hash, .. } => {
-            format!("published {id} {}", model_hash.reference())
-        }
-        Event::AccessGranted { id, reader, .. } => format!("access to {id} granted to {reader}"),
-    }
 }

@@ -148,9 +148,10 @@ impl Chain {
 }
 
 fn document() -> GenesisDocument {
+    let operator = AccountId::of(key(3, 0).public_key());
     let card = |i| {
         let name = format!("validator-{i}");
-        ValidatorCard::new("test-net", &name, &key(1, i), &key(2, i)).unwrap()
+        ValidatorCard::new("test-net", &name, operator, &key(1, i), &key(2, i)).unwrap()
     };
     let encryption = DecapsulationKey::generate().unwrap();
     let roles = vec![(Role::Admin, Scope::Chain)];

@@ -102,6 +102,16 @@ fn check(
                 "account {account} has no valid key {index} on this chain"
             ))
         })?;
+    let standing = query::account(state, account)?;
+    if standing.is_none_or(|record| record.suspended_at.is_some()) {
+        return Err(invalid(&format_args!("account {account} is suspended")));
+    }
+    let max_age_ms = query::params(state)?.max_key_age_ms;
+    if key.is_expired_at(now_s.saturating_mul(1_000), max_age_ms) {
+        return Err(invalid(&format_args!(
+            "key {index} of account {account} is too old to sign tokens; rotate the keys"
+        )));
+    }
     let claims = unverified
         .verify(&key.signing, audience, now_s)
         .map_err(|error: TokenError| invalid(&error))?;
@@ -145,7 +155,7 @@ mod tests {
     use super::*;
     use cairn_api::token::Claims;
     use cairn_crypto::AccountKeys;
-    use cairn_runtime::{Account, AccountKey, RoleEntry, Scope, StateError, StateKey};
+    use cairn_runtime::{Account, AccountKey, ChainParams, RoleEntry, Scope, StateError, StateKey};
     use std::collections::BTreeMap;
 
     const AUDIENCE: &str = "chain/node";
@@ -184,12 +194,15 @@ mod tests {
             admitted_at: 1,
             keys: 1,
             roles: roles.len() as u64,
+            suspended_at: None,
         };
+        records.put(&StateKey::Params, &ChainParams::default());
         records.put(&StateKey::Account(id), &account);
         let key = AccountKey {
             signing: keys.signing.public_key().clone(),
             encryption: keys.decapsulation.encapsulation_key().clone(),
             valid_from: 1,
+            valid_from_ms: NOW * 1_000,
             valid_until,
         };
         records.put(&StateKey::AccountKey(id, 0), &key);

@@ -195,13 +195,10 @@ fn check_space(free: u64, length: u64, reserve: u64) -> Result<(), ApiProblem> {
     }
     Err(ApiProblem::new(
         StatusCode::INSUFFICIENT_STORAGE,
-        INSUFFICIENT_STORAGE,
+        code::INSUFFICIENT_STORAGE,
         "this node's disk is nearly full; use another node, and tell the operator",
     ))
 }
-
-/// Code of the problem with status 507.
-const INSUFFICIENT_STORAGE: &str = "insufficient_storage";
 
 /// Reads what nobody needs, so that the connection can be used again.
 async fn drain(body: Body) -> Result<(), ApiProblem> {
@@ -305,7 +302,7 @@ mod tests {
     async fn a_disk_that_is_nearly_full_takes_no_more_blobs_and_still_says_what_it_has() {
         let folder = tempfile::tempdir().unwrap();
         let store = DiskStore::open(folder.path()).unwrap();
-        let full = Err((507, INSUFFICIENT_STORAGE.to_owned()));
+        let full = Err((507, code::INSUFFICIENT_STORAGE.to_owned()));
         assert_eq!(send(&store, b"the blob", u64::MAX).await, full);
         assert_eq!(store.len(&Digest::of(b"the blob")).await.unwrap(), None);
         send(&store, b"the blob", 0).await.unwrap();

@@ -1,6 +1,7 @@
 //! Errors as answers.
 
 use crate::handle::SubmitError;
+use crate::mempool::MempoolError;
 use axum::{
     body::Body,
     http::{HeaderValue, Response, StatusCode, header},
@@ -92,13 +93,32 @@ impl From<SubmitError> for ApiProblem {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         match error {
             SubmitError::Admission(error) => error.into(),
-            full @ SubmitError::MempoolFull { .. } => {
-                Self::new(unavailable, code::MEMPOOL_FULL, full.to_string())
-            }
+            SubmitError::Mempool(error) => error.into(),
             syncing @ SubmitError::Syncing { .. } => {
                 Self::new(unavailable, code::NODE_SYNCING, syncing.to_string())
             }
             internal @ SubmitError::Internal(..) => Self::internal(internal),
+        }
+    }
+}
+
+impl From<MempoolError> for ApiProblem {
+    fn from(error: MempoolError) -> Self {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        let (code, detail) = (error.code(), error.to_string());
+        match error {
+            MempoolError::Full { .. } => Self::new(unavailable, code, detail),
+            MempoolError::AccountFull { account, waiting } => Self::new(unavailable, code, detail)
+                .with("account", account.to_string())
+                .with("waiting", waiting),
+            MempoolError::NonceTaken {
+                account,
+                nonce,
+                waiting,
+            } => Self::new(StatusCode::CONFLICT, code, detail)
+                .with("account", account.to_string())
+                .with("nonce", nonce)
+                .with("waiting", waiting.reference()),
         }
     }
 }

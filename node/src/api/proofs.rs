@@ -6,6 +6,7 @@ use super::{
     snapshot::Snapshot,
     state::{ApiState, binary},
 };
+use crate::epochs;
 use axum::{
     body::Body,
     extract::State,
@@ -178,14 +179,15 @@ fn bundle(store: &Store, claim: Claim, header: Header) -> Result<Response<Body>,
         )
         .with("height", height.0));
     };
-    let bundle = if certified == height {
+    let later = store.header(certified)?.ok_or_else(|| {
+        ApiProblem::internal(format_args!(
+            "block {certified} has a certificate and no header"
+        ))
+    })?;
+    let epochs = epochs::changes_before(store, later.epoch).map_err(ApiProblem::internal)?;
+    let mut bundle = if certified == height {
         Bundle::new(claim, header, certificate)
     } else {
-        let later = store.header(certified)?.ok_or_else(|| {
-            ApiProblem::internal(format_args!(
-                "block {certified} has a certificate and no header"
-            ))
-        })?;
         let path = store.history_proof(height, certified.0)?;
         Bundle::with_history(
             claim,
@@ -197,6 +199,7 @@ fn bundle(store: &Store, claim: Claim, header: Header) -> Result<Response<Body>,
             certificate,
         )
     };
+    bundle.epochs = epochs;
     let mut response = binary(height.0, bundle.encode().map_err(ApiProblem::internal)?);
     if absent {
         response

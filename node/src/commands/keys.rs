@@ -5,6 +5,7 @@ use cairn_crypto::NodeKeys;
 use cairn_crypto::keyfile::{self, KeyMaterial};
 use cairn_genesis::ceremony::ValidatorCard;
 use cairn_node::node::passphrase_in;
+use cairn_runtime::AccountId;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -17,6 +18,10 @@ pub(crate) struct Keys {
     /// The network's name, as in the genesis document.
     #[arg(long)]
     network: String,
+    /// The account that signs transactions for the validator (`cairn keygen` prints its id); it has to be among the
+    /// accounts of the genesis document.
+    #[arg(long)]
+    operator: AccountId,
     /// Where the encrypted key file goes.
     #[arg(long, default_value = "node.key")]
     key_file: PathBuf,
@@ -39,7 +44,13 @@ impl Keys {
         };
         anyhow::ensure!(!passphrase.is_empty(), "the passphrase is empty");
         let keys = NodeKeys::generate()?;
-        let card = ValidatorCard::new(&self.network, &self.name, &keys.consensus, &keys.transport)?;
+        let card = ValidatorCard::new(
+            &self.network,
+            &self.name,
+            self.operator,
+            &keys.consensus,
+            &keys.transport,
+        )?;
         keyfile::write(
             &self.key_file,
             &KeyMaterial::Node {

@@ -8,7 +8,7 @@ use cairn_crypto::keyfile::{self, Argon2Params, KeyMaterial};
 use cairn_crypto::{AccountKeys, NodeKeys, Seed};
 use cairn_genesis::ceremony::{Terms, ValidatorCard, assemble, genesis_account};
 use cairn_genesis::{GenesisDocument, Kind};
-use cairn_runtime::{ChainParams, Role, Scope};
+use cairn_runtime::{AccountId, ChainParams, Role, Scope};
 use std::path::{Path, PathBuf};
 
 /// Name of the network in a devnet's genesis document.
@@ -73,6 +73,10 @@ fn make(plan: &Plan, layout: &Layout) -> Result<(), DevnetError> {
     let passphrase = hex(&Seed::generate()?);
     write_private(&layout.passphrase(), &format!("{passphrase}\n"))?;
 
+    let accounts_dir = layout.dir().join("accounts");
+    std::fs::create_dir_all(&accounts_dir).map_err(file("make", &accounts_dir))?;
+    let all = |roles: &[Role]| roles.iter().map(|role| (*role, Scope::Chain)).collect();
+    let mut operators = Vec::with_capacity(plan.validators);
     let mut cards = Vec::with_capacity(plan.validators);
     for index in 0..plan.validators {
         let keys = NodeKeys::generate()?;
@@ -84,18 +88,19 @@ fn make(plan: &Plan, layout: &Layout) -> Result<(), DevnetError> {
         };
         let path = folder.join("node.key");
         keyfile::write_with(&path, &material, &passphrase, Argon2Params::LIGHT)?;
+        let operator = format!("operator-{}", Layout::name(index));
+        let operator = make_account(layout, &passphrase, &operator, all(&[Role::Operator]))?;
         cards.push(ValidatorCard::new(
             NETWORK,
             &Layout::name(index),
+            AccountId::of(&operator.signing_key),
             &keys.consensus,
             &keys.transport,
         )?);
+        operators.push(operator);
         write_config(plan, layout, index)?;
     }
 
-    let accounts_dir = layout.dir().join("accounts");
-    std::fs::create_dir_all(&accounts_dir).map_err(file("make", &accounts_dir))?;
-    let all = |roles: &[Role]| roles.iter().map(|role| (*role, Scope::Chain)).collect();
     let mut accounts = vec![
         make_account(
             layout,
@@ -110,6 +115,7 @@ fn make(plan: &Plan, layout: &Layout) -> Result<(), DevnetError> {
         let roles = all(&[Role::Registrar, Role::Publisher]);
         accounts.push(make_account(layout, &passphrase, &name, roles)?);
     }
+    accounts.append(&mut operators);
 
     let kind = plan.kind.unwrap_or(if plan.validators >= 32 {
         Kind::Production
@@ -184,6 +190,7 @@ fn write_config(plan: &Plan, layout: &Layout, index: usize) -> Result<(), Devnet
         name: Layout::name(index),
         genesis: layout.genesis(),
         key_file: PathBuf::from("node.key"),
+        next_key_file: None,
         passphrase_file: Some(layout.passphrase()),
         data_dir: PathBuf::from("data"),
         verify_threads: if plan.validators > 8 { 1 } else { 0 },

@@ -17,7 +17,7 @@ use crate::loopback::{PATIENCE, chain, key};
 const PLANE: Plane = Plane::Consensus;
 
 fn listing(keys: &[&SigningKey]) -> AllowList {
-    let addr = (Ipv4Addr::LOCALHOST, 1).into();
+    let addr = Some((Ipv4Addr::LOCALHOST, 1).into());
     AllowList::new(keys.iter().map(|key| PeerConfig {
         peer: peer_id(key.public_key()),
         consensus_addr: addr,

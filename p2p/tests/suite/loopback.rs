@@ -59,8 +59,8 @@ impl Node {
     pub(crate) fn as_peer(&self) -> PeerConfig {
         PeerConfig {
             peer: self.id(),
-            consensus_addr: self.network.listen_addr(Plane::Consensus),
-            data_addr: self.network.listen_addr(Plane::Data),
+            consensus_addr: Some(self.network.listen_addr(Plane::Consensus)),
+            data_addr: Some(self.network.listen_addr(Plane::Data)),
         }
     }
 

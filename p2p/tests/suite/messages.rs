@@ -152,7 +152,7 @@ async fn a_peer_that_falls_silent_without_a_word_is_disconnected_and_found_again
     nodes.sort_by_key(Node::id);
     let relay = Relay::faithful();
     let mut peer = nodes[1].as_peer();
-    peer.consensus_addr = relay.start(peer.consensus_addr).await;
+    peer.consensus_addr = Some(relay.start(peer.consensus_addr.unwrap()).await);
     nodes[0].network.set_peers(vec![peer]);
     nodes[1].network.set_peers(vec![nodes[0].as_peer()]);
     let (lower, higher) = (nodes[0].id(), nodes[1].id());

@@ -51,7 +51,7 @@ async fn a_node_of_another_genesis_never_connects() {
 async fn a_node_that_is_listed_under_the_address_of_another_is_not_taken_for_it() {
     let (node, other) = (Node::start(config()).await, Node::start(config()).await);
     let expected = peer_id(key().public_key());
-    let nowhere = "127.0.0.1:9".parse().unwrap();
+    let nowhere = Some("127.0.0.1:9".parse().unwrap());
     // Both are listed, and both ends of the handshake agree; only the answer comes from the wrong one.
     other.network.set_peers(vec![PeerConfig {
         consensus_addr: nowhere,

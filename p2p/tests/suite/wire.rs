@@ -20,8 +20,8 @@ async fn relayed() -> (Vec<Node>, [Relay; 2]) {
     nodes.sort_by_key(Node::id);
     let relays = [Relay::faithful(), Relay::faithful()];
     let mut peer = nodes[1].as_peer();
-    peer.consensus_addr = relays[0].start(peer.consensus_addr).await;
-    peer.data_addr = relays[1].start(peer.data_addr).await;
+    peer.consensus_addr = Some(relays[0].start(peer.consensus_addr.unwrap()).await);
+    peer.data_addr = Some(relays[1].start(peer.data_addr.unwrap()).await);
     nodes[0].network.set_peers(vec![peer]);
     nodes[1].network.set_peers(vec![nodes[0].as_peer()]);
     nodes[0].connected(2).await;

@@ -1,7 +1,9 @@
 //! Who may read a version: data keys sealed to readers.
 
+use super::accounts::read_account;
 use super::models::{read_model, read_namespace};
 use super::permission::{Owners, require};
+use super::standing::check_unsuspended;
 use crate::session::{Session, Stop};
 use crate::{
     AccountId, AccountKey, Confidentiality, Event, Grant, Operation, StateKey, StateReader,
@@ -36,6 +38,7 @@ pub(super) fn grant<S: StateReader>(
         namespace: Some(namespace.owner),
         model: Some(model.owner),
         version: Some(version.owner),
+        ..Owners::default()
     };
     require(session, operation, owners)?;
     match version.confidentiality {
@@ -85,9 +88,7 @@ fn check_reader_key<S: StateReader>(
     reader: AccountId,
     key_index: u32,
 ) -> Result<(), Stop> {
-    if !session.exists(&StateKey::Account(reader))? {
-        return Err(TransactionError::UnknownAccount { account: reader }.into());
-    }
+    check_unsuspended(&read_account(session, reader)?)?;
     let key: AccountKey = session
         .read(&StateKey::AccountKey(reader, key_index))?
         .ok_or(TransactionError::UnknownKey {

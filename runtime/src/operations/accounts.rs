@@ -1,11 +1,12 @@
 //! Accounts and their roles.
 
+use super::keys::claim_key;
 use super::permission::{Owners, require};
 use crate::name::{check_display_name, check_name};
 use crate::session::{Session, Stop};
 use crate::{
-    Account, AccountId, AccountKey, Event, Operation, Possession, Role, RoleEntry, Scope, StateKey,
-    StateReader, TransactionError,
+    Account, AccountId, AccountKey, Event, KeyUse, Operation, Possession, Role, RoleEntry, Scope,
+    StateKey, StateReader, TransactionError,
 };
 use cairn_crypto::{Digest, PublicKey, Signature, domain, kem::EncapsulationKey};
 
@@ -61,6 +62,11 @@ pub(crate) fn add_account<S: StateReader>(
             account: id,
             chain_id,
         })?;
+    let used = KeyUse::Account {
+        account: id,
+        key_index: 0,
+    };
+    claim_key(session, signing_key, used)?;
     let height = session.context.height;
     let ordinal = session.count(&StateKey::AccountCount)?;
     let account = Account {
@@ -69,11 +75,13 @@ pub(crate) fn add_account<S: StateReader>(
         admitted_at: height,
         keys: 1,
         roles: 0,
+        suspended_at: None,
     };
     let key = AccountKey {
         signing: signing_key.clone(),
         encryption: encryption_key.clone(),
         valid_from: height,
+        valid_from_ms: session.context.timestamp_ms,
         valid_until: None,
     };
     session.write(&StateKey::Account(id), &account);
@@ -146,6 +154,16 @@ pub(super) fn revoke_role<S: StateReader>(
     if id == session.sender && role == Role::Admin && *scope == Scope::Chain {
         return Err(TransactionError::OwnAdminRole { account: id }.into());
     }
+    remove_role(session, id, role, scope)
+}
+
+/// Takes away a role in a scope that was checked.
+pub(super) fn remove_role<S: StateReader>(
+    session: &mut Session<'_, S>,
+    id: AccountId,
+    role: Role,
+    scope: &Scope,
+) -> Result<(), Stop> {
     let held_key = StateKey::RoleHeld(id, role, scope.clone());
     let held: Option<Option<u64>> = session.read(&held_key)?;
     let ordinal = held
@@ -168,7 +186,7 @@ pub(super) fn revoke_role<S: StateReader>(
     Ok(())
 }
 
-fn read_account<S: StateReader>(
+pub(super) fn read_account<S: StateReader>(
     session: &mut Session<'_, S>,
     id: AccountId,
 ) -> Result<Account, Stop> {

@@ -4,12 +4,19 @@
 
 mod access;
 mod accounts;
+mod evidence;
+mod governance;
+mod keys;
 mod models;
 mod namespaces;
 mod permission;
+mod stake;
+mod standing;
+mod validators;
 
 pub(crate) use accounts::{add_account, add_role};
 pub(crate) use namespaces::add_namespace;
+pub(crate) use validators::{NewValidator, add_validator};
 
 use crate::session::{Session, Stop};
 use crate::{Operation, StateReader};
@@ -87,5 +94,45 @@ pub(crate) fn apply<S: StateReader>(
                 sealed,
             },
         ),
+        Operation::RotateKeys {
+            signing_key,
+            encryption_key,
+            possession,
+        } => keys::rotate(session, operation, signing_key, encryption_key, possession),
+        Operation::RevokeKey {
+            account,
+            key_index,
+            from_height,
+        } => keys::revoke(session, operation, *account, *key_index, *from_height),
+        Operation::SuspendAccount { account, reason } => {
+            standing::suspend(session, operation, *account, reason)
+        }
+        Operation::ReinstateAccount { account, reason } => {
+            standing::reinstate(session, operation, *account, reason)
+        }
+        Operation::Bond { validator, amount } => {
+            stake::bond(session, operation, *validator, *amount)
+        }
+        Operation::Unbond { validator, amount } => {
+            stake::unbond(session, operation, *validator, *amount)
+        }
+        Operation::RotateValidatorKeys {
+            validator,
+            consensus_key,
+            transport_key,
+            possession,
+        } => validators::rotate_keys(
+            session,
+            operation,
+            *validator,
+            (consensus_key, transport_key),
+            possession,
+        ),
+        Operation::SubmitEvidence { evidence } => evidence::submit(session, operation, evidence),
+        Operation::Propose {
+            action,
+            expires_at_height,
+        } => governance::propose(session, operation, action, *expires_at_height),
+        Operation::Approve { proposal } => governance::approve(session, operation, *proposal),
     }
 }

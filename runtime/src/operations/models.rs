@@ -80,7 +80,7 @@ pub(super) fn publish<S: StateReader>(
     let owners = Owners {
         namespace: Some(namespace.owner),
         model: Some(model.owner),
-        version: None,
+        ..Owners::default()
     };
     require(session, operation, owners)?;
     check_length("metadata", new.metadata, session.params.max_metadata_bytes)?;
@@ -169,7 +169,7 @@ fn add_holder<S: StateReader>(
     session.write(&StateKey::ModelHashHolders(model_hash), &holders);
 }
 
-fn check_length(field: &str, value: &str, limit: u64) -> Result<(), TransactionError> {
+pub(super) fn check_length(field: &str, value: &str, limit: u64) -> Result<(), TransactionError> {
     let got = value.len() as u64;
     if got > limit {
         return Err(TransactionError::TooLong {

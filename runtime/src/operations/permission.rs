@@ -10,6 +10,10 @@ pub(crate) struct Owners {
     pub(crate) namespace: Option<AccountId>,
     pub(crate) model: Option<AccountId>,
     pub(crate) version: Option<AccountId>,
+    pub(crate) account: Option<AccountId>,
+    pub(crate) operator: Option<AccountId>,
+    /// Whether the sender operates a validator in force.
+    pub(crate) validators: bool,
 }
 
 /// Checks the operation's row of the table for the sender: ownership first, because the caller has
@@ -27,23 +31,34 @@ pub(crate) fn require<S: StateReader>(
             Owner::Namespace => owners.namespace,
             Owner::Model => owners.model,
             Owner::Version => owners.version,
+            Owner::Account => owners.account,
+            Owner::Operator => owners.operator,
+            Owner::Validators => return owners.validators,
+            Owner::Anyone => return true,
         };
         owner == Some(sender)
     });
     if owns {
         return Ok(());
     }
+    let Some(role) = rule.role else {
+        return Err(TransactionError::NotAllowed {
+            account: sender,
+            operation: rule.operation.name().to_owned(),
+            allowed: rule.owners_in_words(),
+        }
+        .into());
+    };
     let target = operation.target();
     for scope in target.widening().rev() {
-        let held: Option<Option<u64>> =
-            session.read(&StateKey::RoleHeld(sender, rule.role, scope))?;
+        let held: Option<Option<u64>> = session.read(&StateKey::RoleHeld(sender, role, scope))?;
         if held.flatten().is_some() {
             return Ok(());
         }
     }
     Err(TransactionError::MissingRole {
         account: sender,
-        role: rule.role,
+        role,
         scope: target,
     }
     .into())

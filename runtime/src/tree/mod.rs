@@ -3,12 +3,11 @@
 //! A record lies under the SHA-256 of its encoded [`StateKey`]; a leaf commits to that hash and the
 //! SHA-256 of the record. Every height stays readable as long as its nodes are kept. The tree is
 //! written in [`TreeBatch`]es, one a block ([`apply`], by the descent of `update.rs`); [`Layered`]
-//! stacks batches that are not written yet over a store, so that blocks execute before they are final,
-//! and [`NodeCache`] keeps the upper nodes of what is written. Proofs are ICS-23 (`proof.rs`).
+//! stacks batches that are not written yet over a store, so that blocks execute before they are final.
+//! Proofs are ICS-23 (`proof.rs`).
 
 mod batch;
 mod borrowed;
-mod cache;
 mod layered;
 mod memory;
 mod node;
@@ -17,7 +16,6 @@ mod update;
 
 pub use batch::{TreeBatch, apply};
 pub use borrowed::Borrowed;
-pub use cache::NodeCache;
 pub use layered::Layered;
 pub use memory::MemoryTree;
 pub use node::EncodedNode;

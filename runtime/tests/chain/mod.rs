@@ -77,6 +77,19 @@ impl Actor {
     }
 }
 
+/// A validator whose consensus key is that of the actor `seed` and whose transport key is that of `seed + 100`.
+pub fn validator(seed: u8, power: u64, operator: &Actor) -> ValidatorRecord {
+    let consensus = actor(seed);
+    ValidatorRecord {
+        id: consensus.id,
+        name: format!("validator {seed}"),
+        consensus_key: consensus.key.public_key().clone(),
+        transport_key: actor(seed + 100).key.public_key().clone(),
+        power,
+        operator: operator.id,
+    }
+}
+
 /// Accounts and namespaces to begin with, and no validators.
 pub fn genesis(
     accounts: &[(&Actor, Vec<(Role, Scope)>)],
@@ -113,7 +126,7 @@ pub struct Chain {
 impl Chain {
     pub fn new(genesis: &GenesisState) -> Self {
         let mut tree = MemoryTree::new();
-        let (root, batch) = tree::apply(&tree, 0, &genesis.diff().unwrap()).unwrap();
+        let (root, batch) = tree::apply(&tree, 0, &genesis.diff(0).unwrap()).unwrap();
         tree.commit(&batch);
         Self {
             tree,
@@ -134,6 +147,19 @@ impl Chain {
             height: self.height + 1,
             timestamp_ms: 1_000 * (self.height + 1),
         }
+    }
+
+    /// Commits a block that has to become as high as this, and says where the validators changed.
+    pub fn advance_to(&mut self, height: u64) -> Vec<u64> {
+        let mut changes = vec![];
+        while self.height < height {
+            let (_, executed) = self.execute(&[]);
+            self.commit_diff(&executed.diff);
+            if executed.next_validators.is_some() {
+                changes.push(self.height);
+            }
+        }
+        changes
     }
 
     /// An unsigned transaction that is in order.
@@ -171,7 +197,7 @@ impl Chain {
                 Ok(receipt.outcome.clone())
             })
             .collect();
-        (results, block.finish())
+        (results, block.finish().unwrap())
     }
 
     /// Executes and commits a block.
@@ -191,12 +217,22 @@ impl Chain {
 
     /// Commits one transaction that has to succeed.
     pub fn must(&mut self, sender: &Actor, ops: Vec<Operation>) {
+        self.applied(sender, ops);
+    }
+
+    /// Commits one transaction that has to succeed; returns its events and the next validators, if they change.
+    pub fn applied(
+        &mut self,
+        sender: &Actor,
+        ops: Vec<Operation>,
+    ) -> (Vec<Event>, Option<Vec<ValidatorRecord>>) {
         let transaction = self.signed(sender, 0, ops);
-        let results = self.commit(&[transaction]);
-        assert!(
-            matches!(results.as_slice(), [Ok(Outcome::Applied(_))]),
-            "{results:?}"
-        );
+        let (mut results, executed) = self.execute(&[transaction]);
+        self.commit_diff(&executed.diff);
+        match results.remove(0) {
+            Ok(Outcome::Applied(events)) => (events, executed.next_validators),
+            other => panic!("{other:?}"),
+        }
     }
 
     /// The error of one transaction that has to fail with a receipt.
@@ -279,4 +315,97 @@ pub fn take_role(from: &Actor, role: Role, scope: Scope) -> Operation {
         role,
         scope,
     }
+}
+
+/// The consensus and transport keys that a seed stands for, and their proof for a claim.
+fn validator_keys(
+    chain: &Chain,
+    validator: AccountId,
+    operator: &Actor,
+    (seed, key_index): (u8, u32),
+) -> (ValidatorKeyClaim, Box<ValidatorKeyProof>) {
+    let (consensus, transport) = (actor(seed), actor(seed + 100));
+    let claim = ValidatorKeyClaim {
+        chain_id: chain.chain_id,
+        validator,
+        key_index,
+        operator: operator.id,
+        consensus_key: consensus.key.public_key().clone(),
+        transport_key: transport.key.public_key().clone(),
+    };
+    let proof = claim.prove(&consensus.key, &transport.key).unwrap();
+    (claim, Box::new(proof))
+}
+
+/// Gives the validator whose first key is that of the actor `validator` the keys of another seed, as its next ones.
+pub fn rotate_validator(chain: &Chain, validator: u8, operator: &Actor, seed: u8) -> Operation {
+    let id = actor(validator).id;
+    let entry = query::validator_entry(&chain.state(), id).unwrap();
+    let key_index = entry.map_or(0, |entry| entry.keys);
+    let (claim, possession) = validator_keys(chain, id, operator, (seed, key_index));
+    Operation::RotateValidatorKeys {
+        validator: id,
+        consensus_key: claim.consensus_key,
+        transport_key: claim.transport_key,
+        possession,
+    }
+}
+
+pub fn add_validator(chain: &Chain, seed: u8, stake: u64, operator: &Actor) -> Action {
+    let id = actor(seed).id;
+    let (claim, possession) = validator_keys(chain, id, operator, (seed, 0));
+    Action::AddValidator {
+        name: format!("validator {seed}"),
+        operator: operator.id,
+        consensus_key: claim.consensus_key,
+        transport_key: claim.transport_key,
+        possession,
+        stake,
+    }
+}
+
+/// A proposal that can be approved for a hundred blocks.
+pub fn propose(chain: &Chain, action: Action) -> Operation {
+    Operation::Propose {
+        action: Box::new(action),
+        expires_at_height: chain.height + 100,
+    }
+}
+
+/// A chain that four validators decide on (seeds 20 to 23, power 100 each), each with an operator of its own, and an
+/// admin who operates none. The set may change every block.
+pub fn governed() -> (Chain, Actor, [Actor; 4]) {
+    governed_with(|_| ())
+}
+
+/// As [`governed`], with something changed in the genesis state.
+pub fn governed_with(change: impl FnOnce(&mut GenesisState)) -> (Chain, Actor, [Actor; 4]) {
+    let admin = actor(1);
+    let operators = [2, 3, 4, 5].map(actor);
+    let mut accounts = vec![(&admin, vec![(Role::Admin, Scope::Chain)])];
+    accounts.extend(operators.iter().map(|operator| (operator, vec![])));
+    let mut genesis = genesis(&accounts, &[]);
+    genesis.params.min_epoch_blocks = 1;
+    genesis.params.min_validators = 3;
+    genesis.validators = (20..24u8)
+        .zip(&operators)
+        .map(|(seed, operator)| validator(seed, 100, operator))
+        .collect();
+    change(&mut genesis);
+    (Chain::new(&genesis), admin, operators)
+}
+
+/// Proposes and lets three of four operators approve; returns the next validators, if they change.
+pub fn decide(
+    chain: &mut Chain,
+    operators: &[Actor; 4],
+    action: Action,
+) -> Option<Vec<ValidatorRecord>> {
+    let proposal = query::proposal_count(&chain.state()).unwrap();
+    let op = propose(chain, action);
+    chain.must(&operators[0], vec![op]);
+    chain.must(&operators[1], vec![Operation::Approve { proposal }]);
+    let (events, next) = chain.applied(&operators[2], vec![Operation::Approve { proposal }]);
+    assert_eq!(events.last(), Some(&Event::ProposalPassed { proposal }));
+    next
 }

@@ -1,7 +1,7 @@
 //! Final transactions per second, and the time to finality.
 
 use crate::devnet::{Devnet, SENDERS};
-use crate::primitives::Primitives;
+use crate::primitives::{Primitives, verification_us};
 use anyhow::Context;
 use bytes::Bytes;
 use cairn_client::{Client, Session, Wait};
@@ -14,10 +14,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Accepted transactions that may wait for finality at the same time, in all.
-const IN_FLIGHT: u64 = 6_000;
 /// Nothing may take longer.
 const PATIENCE: Duration = Duration::from_secs(900);
+
+/// What a network is loaded with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// Transactions in all.
+    pub(crate) transactions: u64,
+    /// Accepted ones that may wait for finality at the same time.
+    pub(crate) in_flight: u64,
+}
 
 /// What one network did.
 #[derive(Clone, Debug, Serialize)]
@@ -28,7 +35,9 @@ pub(crate) struct Finality {
     pub(crate) transactions: u64,
     /// Final transactions a second.
     pub(crate) per_second: f64,
-    /// That, divided by cores / (n x time of one verification).
+    /// Time of one ML-DSA-87 verification, the mean of before and after the load, microseconds.
+    pub(crate) verify_us: f64,
+    /// Final transactions a second, divided by cores / (n x time of one verification).
     pub(crate) ratio: f64,
     /// Median time to finality of single transactions on an idle network, milliseconds.
     pub(crate) idle_median_ms: f64,
@@ -44,11 +53,12 @@ impl std::fmt::Display for Finality {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "n = {}: {} transactions, {:.0} final a second, ratio {:.3}; time to finality idle {:.0} ms (p99 {:.0}), loaded {:.0} ms (p99 {:.0})",
+            "n = {}: {} transactions, {:.0} final a second, ratio {:.3} of what verification alone allows ({:.1} us each); time to finality idle {:.0} ms (p99 {:.0}), loaded {:.0} ms (p99 {:.0})",
             self.validators,
             self.transactions,
             self.per_second,
             self.ratio,
+            self.verify_us,
             self.idle_median_ms,
             self.idle_p99_ms,
             self.loaded_median_ms,
@@ -128,7 +138,7 @@ impl Sender {
 /// Loads a network and times it.
 pub(crate) async fn measure(
     network: &Devnet,
-    transactions: u64,
+    load: Load,
     primitives: &Primitives,
 ) -> anyhow::Result<Finality> {
     let mut senders = Vec::with_capacity(SENDERS);
@@ -153,7 +163,7 @@ pub(crate) async fn measure(
 
     let idle = probe_times(&probe_client, &mut probe, 30, &AtomicBool::new(false)).await?;
 
-    let each = transactions / SENDERS as u64;
+    let each = load.transactions / SENDERS as u64;
     let transactions = each * SENDERS as u64;
     let height = height(&probe_client).await?;
     eprintln!("signing {transactions} transactions");
@@ -165,6 +175,7 @@ pub(crate) async fn measure(
         loads.push((client, signed));
     }
 
+    let verify_before = verification_us()?;
     let before = network.final_transactions(0).context("no metrics")?;
     let submitted = Arc::new(AtomicU64::new(0));
     let finished = Arc::new(AtomicU64::new(0));
@@ -177,7 +188,7 @@ pub(crate) async fn measure(
         tasks.spawn(async move {
             for transaction in signed {
                 while submitted.load(Ordering::Relaxed)
-                    > finished.load(Ordering::Relaxed) + IN_FLIGHT
+                    > finished.load(Ordering::Relaxed) + load.in_flight
                 {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
@@ -212,11 +223,13 @@ pub(crate) async fn measure(
     let counted = network.final_transactions(0).context("no metrics")? - before;
     anyhow::ensure!(counted >= transactions, "transactions were lost");
     let per_second = transactions as f64 / seconds;
+    let verify_us = f64::midpoint(verify_before, verification_us()?);
     Ok(Finality {
         validators: network.validators,
         transactions,
         per_second,
-        ratio: per_second / primitives.transactions_bound(network.validators),
+        verify_us,
+        ratio: per_second / primitives.transactions_bound(network.validators, verify_us),
         idle_median_ms: percentile(&idle, 0.5),
         idle_p99_ms: percentile(&idle, 0.99),
         loaded_median_ms: percentile(&loaded, 0.5),

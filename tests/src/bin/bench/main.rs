@@ -25,6 +25,15 @@ struct Arguments {
     /// Sizes of the networks.
     #[arg(long, value_delimiter = ',', default_values_t = [4, 32])]
     validators: Vec<usize>,
+    /// Transactions of the load; by default enough for some minutes, fewer with --quick.
+    #[arg(long)]
+    transactions: Option<u64>,
+    /// Accepted transactions that may wait for finality at the same time, in all.
+    #[arg(long, default_value_t = 6_000)]
+    in_flight: u64,
+    /// Leave out push and pull.
+    #[arg(long)]
+    no_transfers: bool,
     /// First port of the networks.
     #[arg(long, default_value_t = 22_000)]
     base_port: u16,
@@ -50,10 +59,14 @@ fn main() -> anyhow::Result<()> {
             (false, n) if n <= 8 => 38_400,
             (false, _) => 9_600,
         };
-        let figures = runtime.block_on(finality::measure(&network, transactions, &primitives))?;
+        let load = finality::Load {
+            transactions: arguments.transactions.unwrap_or(transactions),
+            in_flight: arguments.in_flight,
+        };
+        let figures = runtime.block_on(finality::measure(&network, load, &primitives))?;
         eprintln!("{figures}");
         networks.push(figures);
-        if transfers.is_empty() {
+        if transfers.is_empty() && !arguments.no_transfers {
             let bytes = if arguments.quick { 128 << 20 } else { 1 << 30 };
             let figures = runtime.block_on(transfer::measure(&network, bytes, &primitives))?;
             eprintln!("{figures}");

@@ -1,0 +1,43 @@
+//! Evidence of validators that signed two contents, kept as files for whoever takes it to the ledger.
+
+use cairn_consensus::Evidence;
+use cairn_crypto::Digest;
+use std::path::{Path, PathBuf};
+
+/// Files kept at most. One proves an offence; more of the same say nothing new.
+const FILES: usize = 1_000;
+
+/// See the [module](self).
+#[derive(Debug)]
+pub struct Accusations {
+    folder: PathBuf,
+}
+
+impl Accusations {
+    /// In a folder below the node's data.
+    #[must_use]
+    pub fn new(data_dir: &Path) -> Self {
+        Self {
+            folder: data_dir.join("evidence"),
+        }
+    }
+
+    /// Keeps one piece, named after epoch, round and its digest; where it lies, or `None` when there are enough.
+    ///
+    /// # Errors
+    /// When the file cannot be written. The node goes on: what it signs does not depend on it.
+    pub fn keep(&self, evidence: &Evidence) -> std::io::Result<Option<PathBuf>> {
+        std::fs::create_dir_all(&self.folder)?;
+        if std::fs::read_dir(&self.folder)?.count() >= FILES {
+            return Ok(None);
+        }
+        let bytes = evidence.encode();
+        let (epoch, round) = evidence.position();
+        let name = format!("{epoch}-{round}-{}.evidence", Digest::of(&bytes));
+        let path = self.folder.join(name);
+        let whole = path.with_extension("part");
+        std::fs::write(&whole, &bytes)?;
+        std::fs::rename(&whole, &path)?;
+        Ok(Some(path))
+    }
+}

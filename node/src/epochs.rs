@@ -1,0 +1,78 @@
+//! The epochs that are over, from the store: who decided next, and the certificates that say so.
+
+use crate::committee::validator_set;
+use cairn_audit::EpochChange;
+use cairn_consensus::{Epoch, FinalityCert, Header, Height, ValidatorSetError};
+use cairn_runtime::tree::StateAt;
+use cairn_runtime::{EpochRecord, StateError, StateKey, ValidatorRecord, query, state};
+use cairn_storage::{StorageError, Store};
+
+/// The end of an epoch cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum EpochError {
+    /// The store.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The ledger's validators make no set.
+    #[error(transparent)]
+    Validators(#[from] ValidatorSetError),
+    /// A part is not there.
+    #[error(
+        "the {what} of block {height}, which ended an epoch, is not in the store; restore it from another node's"
+    )]
+    Missing {
+        /// `header` or `certificate`.
+        what: &'static str,
+        /// The block.
+        height: Height,
+    },
+}
+
+/// The validators in force after the block at `height`.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn validators_after(store: &Store, height: Height) -> Result<Vec<ValidatorRecord>, StateError> {
+    query::validators(&StateAt::new(store.tree(), height.0))
+}
+
+/// The last block of an epoch that is over, with its certificate; `None` while the epoch lasts.
+///
+/// # Errors
+/// [`EpochError`].
+pub fn end_of(store: &Store, epoch: Epoch) -> Result<Option<(Header, FinalityCert)>, EpochError> {
+    let tip = store.tip()?.height;
+    let next = StateKey::EpochAt(epoch.next().0);
+    let now = StateAt::new(store.tree(), tip.0);
+    let Some(next) = state::read::<EpochRecord>(&now, &next)? else {
+        return Ok(None);
+    };
+    let height = Height(next.first_height.saturating_sub(1));
+    let missing = |what| EpochError::Missing { what, height };
+    let header = store.header(height)?.ok_or_else(|| missing("header"))?;
+    let certificate = store.certificate(height)?;
+    let certificate = certificate.ok_or_else(|| missing("certificate"))?;
+    Ok(Some((header, certificate)))
+}
+
+/// Every change of validators before `epoch`, oldest first: what leads from genesis to the validators of `epoch`.
+///
+/// # Errors
+/// [`EpochError`].
+pub fn changes_before(store: &Store, epoch: Epoch) -> Result<Vec<EpochChange>, EpochError> {
+    let mut changes = Vec::new();
+    for past in 0..epoch.0 {
+        let Some((header, certificate)) = end_of(store, Epoch(past))? else {
+            break;
+        };
+        changes.push(EpochChange {
+            validators: validator_set(&validators_after(store, header.height)?)?,
+            header,
+            certificate,
+        });
+    }
+    Ok(changes)
+}

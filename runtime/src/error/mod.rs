@@ -1,0 +1,16 @@
+//! Why a transaction failed (a receipt) or was not admitted (no receipt: it is in no block).
+//!
+//! The errors of a receipt are one enum a group of operations; in JSON all of them have their `code` and fields
+//! side by side.
+
+mod admission;
+mod governance;
+mod key;
+mod transaction;
+mod validator;
+
+pub use admission::AdmissionError;
+pub use governance::GovernanceError;
+pub use key::KeyError;
+pub use transaction::TransactionError;
+pub use validator::ValidatorError;

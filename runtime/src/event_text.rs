@@ -1,0 +1,85 @@
+//! Events in words, one line each, for people.
+
+use crate::Event;
+use std::fmt;
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccountAdmitted {
+                account,
+                display_name,
+            } => write!(f, "account {account} ({display_name}) admitted"),
+            Self::RoleGranted {
+                account,
+                role,
+                scope,
+            } => write!(f, "role {role} at {scope} granted to {account}"),
+            Self::RoleRevoked {
+                account,
+                role,
+                scope,
+            } => write!(f, "role {role} at {scope} revoked from {account}"),
+            Self::NamespaceCreated { namespace, .. } => write!(f, "namespace {namespace} created"),
+            Self::ModelCreated { .. } => f.write_str("model registered"),
+            Self::ModelRegistered { id, model_hash, .. } => {
+                write!(f, "published {id} {}", model_hash.reference())
+            }
+            Self::AccessGranted { id, reader, .. } => {
+                write!(f, "access to {id} granted to {reader}")
+            }
+            Self::KeysRotated { account, key_index } => {
+                write!(f, "keys of account {account} rotated to key {key_index}")
+            }
+            Self::KeyRevoked {
+                account,
+                key_index,
+                from_height,
+            } => write!(
+                f,
+                "key {key_index} of account {account} revoked from height {from_height}"
+            ),
+            Self::AccountSuspended { account, reason } => {
+                write!(f, "account {account} suspended: {reason}")
+            }
+            Self::AccountReinstated { account, reason } => {
+                write!(f, "account {account} reinstated: {reason}")
+            }
+            Self::StakeBonded { validator, amount } => {
+                write!(f, "{amount} units of stake of validator {validator} bonded")
+            }
+            Self::StakeUnbonding {
+                validator, amount, ..
+            } => write!(
+                f,
+                "{amount} units of stake of validator {validator} unbonding"
+            ),
+            Self::ValidatorKeysRotated {
+                validator,
+                key_index,
+            } => write!(
+                f,
+                "keys of validator {validator} rotated to pair {key_index}"
+            ),
+            Self::EquivocationPunished {
+                validator,
+                epoch,
+                burned,
+            } => write!(
+                f,
+                "validator {validator} lost {burned} units of stake for equivocation in epoch {epoch}"
+            ),
+            Self::ProposalMade { proposal, proposer } => {
+                write!(f, "proposal {proposal} made by {proposer}")
+            }
+            Self::ProposalApproved {
+                proposal,
+                validators,
+            } => {
+                let approving = validators.len();
+                write!(f, "proposal {proposal} approved by {approving} validators")
+            }
+            Self::ProposalPassed { proposal } => write!(f, "proposal {proposal} passed"),
+        }
+    }
+}

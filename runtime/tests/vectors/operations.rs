@@ -1,0 +1,154 @@
+//! One operation and one action of each kind.
+
+use super::{account, digest};
+use crate::chain::*;
+use cairn_runtime::*;
+
+/// One of each; of publishing two.
+pub fn operations() -> Vec<Operation> {
+    let parents = [
+        Relation::FineTuned,
+        Relation::Quantized,
+        Relation::Converted,
+        Relation::Merged,
+        Relation::Distilled,
+        Relation::Adapter,
+        Relation::Revised,
+        Relation::TrainedOn,
+    ];
+    let mut full = publish_private("acme/bert@1.0.0", "weights");
+    let Operation::PublishVersion {
+        parents: list,
+        vector_hash,
+        ..
+    } = &mut full
+    else {
+        unreachable!()
+    };
+    *vector_hash = Some(digest(7));
+    *list = (0u8..)
+        .zip(parents)
+        .map(|(byte, relation)| Parent {
+            digest: digest(byte),
+            relation,
+        })
+        .collect();
+    let new = actor(2);
+    vec![
+        Operation::AdmitAccount {
+            display_name: "Ada".into(),
+            signing_key: new.key.public_key().clone(),
+            encryption_key: new.encryption_key.clone(),
+            possession: fixed_signature(3),
+        },
+        give_role(&new, Role::Admin, Scope::Chain),
+        take_role(&new, Role::Operator, Scope::Model(model("acme/bert"))),
+        create("acme"),
+        Operation::RegisterModel {
+            model: model("acme/bert"),
+            description: "a model".into(),
+        },
+        publish("acme/bert@1.0.0", "weights"),
+        full,
+        Operation::GrantAccess {
+            id: version("acme/bert@1.0.0"),
+            reader: account(4),
+            key_index: 1,
+            generation: 2,
+            sealed: sealed(5),
+        },
+        Operation::RotateKeys {
+            signing_key: new.key.public_key().clone(),
+            encryption_key: new.encryption_key.clone(),
+            possession: fixed_signature(3),
+        },
+        Operation::RevokeKey {
+            account: account(1),
+            key_index: 2,
+            from_height: 3,
+        },
+        Operation::SuspendAccount {
+            account: account(1),
+            reason: "why".into(),
+        },
+        Operation::ReinstateAccount {
+            account: account(1),
+            reason: "why".into(),
+        },
+        Operation::Bond {
+            validator: account(1),
+            amount: 2,
+        },
+        Operation::Unbond {
+            validator: account(1),
+            amount: 2,
+        },
+        Operation::RotateValidatorKeys {
+            validator: account(1),
+            consensus_key: new.key.public_key().clone(),
+            transport_key: actor(3).key.public_key().clone(),
+            possession: Box::new(key_proof()),
+        },
+        Operation::SubmitEvidence {
+            evidence: evidence::EvidenceBytes(vec![1, 2, 3]),
+        },
+        Operation::Propose {
+            action: Box::new(Action::SetParameter {
+                name: "max_parents".into(),
+                value: 1,
+            }),
+            expires_at_height: 2,
+        },
+        Operation::Approve { proposal: 1 },
+    ]
+}
+
+pub fn key_proof() -> ValidatorKeyProof {
+    ValidatorKeyProof {
+        consensus_signature: fixed_signature(1),
+        transport_signature: fixed_signature(2),
+    }
+}
+
+/// One of each, in the order of their discriminants.
+pub fn actions() -> Vec<Action> {
+    let validator = account(1);
+    vec![
+        Action::SetParameter {
+            name: "max_parents".into(),
+            value: 1,
+        },
+        Action::AddValidator {
+            name: "one".into(),
+            operator: account(2),
+            consensus_key: actor(2).key.public_key().clone(),
+            transport_key: actor(3).key.public_key().clone(),
+            possession: Box::new(key_proof()),
+            stake: 3,
+        },
+        Action::RemoveValidator { validator },
+        Action::ReinstateValidator { validator },
+        Action::SetOperator {
+            validator,
+            operator: account(2),
+        },
+        Action::IssueStake {
+            validator,
+            amount: 2,
+        },
+        Action::BurnStake {
+            validator,
+            amount: 2,
+        },
+        Action::GrantAdmin {
+            account: account(1),
+        },
+        Action::RevokeAdmin {
+            account: account(1),
+        },
+        Action::ScheduleUpgrade {
+            version: "1.0.0".into(),
+            height: 2,
+        },
+    ]
+}

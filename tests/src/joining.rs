@@ -1,0 +1,101 @@
+//! Validators that are not in the genesis document: their keys and their configuration.
+
+use crate::Network;
+use cairn_crypto::keyfile::{self, Argon2Params, KeyMaterial};
+use cairn_crypto::{Digest, NodeKeys};
+use cairn_node::config::{NodeConfig, Peer};
+use cairn_node::devnet::Layout;
+use cairn_runtime::{AccountId, ValidatorKeyClaim, ValidatorKeyProof};
+use std::path::Path;
+
+/// Writes a key file with the network's passphrase.
+fn write_keys(network: &Network, path: &Path, keys: &NodeKeys) {
+    let material = KeyMaterial::Node {
+        consensus: keys.consensus.seed().clone(),
+        transport: keys.transport.seed().clone(),
+    };
+    keyfile::write_with(path, &material, &network.passphrase(), Argon2Params::LIGHT)
+        .expect("a key file can be written");
+}
+
+impl Network {
+    /// Makes the keys and the configuration of one more validator, which nobody knows yet; its index and its keys.
+    ///
+    /// # Panics
+    /// When its files cannot be written.
+    pub fn make_joiner(&mut self) -> (usize, NodeKeys) {
+        let index = self.make_room();
+        let keys = NodeKeys::generate().expect("keys can be made");
+        let folder = self.layout().validator(index);
+        std::fs::create_dir_all(&folder).expect("a folder can be made");
+        write_keys(self, &folder.join("node.key"), &keys);
+        let mut config = self.config(0);
+        let first = Peer {
+            name: config.name.clone(),
+            consensus: config.listen.consensus,
+            data: config.listen.data,
+        };
+        config.peers.push(first);
+        config.name = Layout::name(index);
+        config.listen = self.listen(index);
+        config.key_file = "node.key".into();
+        config.data_dir = "data".into();
+        self.write_config(index, &config);
+        (index, keys)
+    }
+
+    /// Makes new consensus keys for a validator, to follow those that it has; its transport key stays. The validator
+    /// has to be started again to know them.
+    ///
+    /// # Panics
+    /// When its files cannot be read or written.
+    pub fn make_next_keys(&mut self, index: usize) -> NodeKeys {
+        let mut config = self.config(index);
+        let present = keyfile::read(&config.key_file, &self.passphrase())
+            .and_then(|material| material.node())
+            .expect("the key file opens");
+        let next = NodeKeys {
+            transport: present.transport,
+            ..NodeKeys::generate().expect("keys can be made")
+        };
+        let path = self.layout().validator(index).join("next.key");
+        write_keys(self, &path, &next);
+        config.next_key_file = Some(path);
+        self.write_config(index, &config);
+        next
+    }
+
+    fn config(&self, index: usize) -> NodeConfig {
+        NodeConfig::load(&self.layout().config(index)).expect("the configuration is sound")
+    }
+
+    fn write_config(&self, index: usize, config: &NodeConfig) {
+        let text = toml::to_string(config).expect("a configuration is TOML");
+        std::fs::write(self.layout().config(index), text).expect("a file can be written");
+    }
+}
+
+/// What both keys of a validator sign before the ledger takes them.
+///
+/// # Panics
+/// When a key cannot sign.
+#[must_use]
+pub fn key_proof(
+    chain_id: Digest,
+    validator: AccountId,
+    key_index: u32,
+    operator: AccountId,
+    keys: &NodeKeys,
+) -> ValidatorKeyProof {
+    let claim = ValidatorKeyClaim {
+        chain_id,
+        validator,
+        key_index,
+        operator,
+        consensus_key: keys.consensus.public_key().clone(),
+        transport_key: keys.transport.public_key().clone(),
+    };
+    claim
+        .prove(&keys.consensus, &keys.transport)
+        .expect("the keys sign")
+}
