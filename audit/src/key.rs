@@ -70,6 +70,17 @@ fn words(key: &StateKey) -> String {
         StateKey::ProposalCount => "number of proposals".to_owned(),
         StateKey::UpgradeCount => "number of upgrades".to_owned(),
         StateKey::UpgradeAt(at) => format!("upgrade number {at}"),
+        StateKey::PolicyCount(name) => format!("number of policies of namespace {name}"),
+        StateKey::PolicyAt(name, at) => format!("policy number {at} of namespace {name}"),
+        StateKey::Alias(model, alias) => format!("alias {alias} of model {model}"),
+        StateKey::AliasCount(model) => format!("number of aliases of model {model}"),
+        StateKey::AliasAt(model, at) => format!("alias number {at} of model {model}"),
+        StateKey::Tag(subject, key) => format!("tag {key} of {subject}"),
+        StateKey::TagCount(subject) => format!("number of tags of {subject}"),
+        StateKey::TagAt(subject, at) => format!("tag number {at} of {subject}"),
+        StateKey::Deprecation(id) => format!("deprecation of version {id}"),
+        StateKey::Yank(id) => format!("yank of version {id}"),
+        StateKey::Transfer(model) => format!("transfer of model {model}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What happened: receipts and their events.
 
-use crate::{AccountId, ModelName, Parent, Role, Scope, TransactionError, VersionId};
+use crate::{AccountId, ModelName, Parent, Role, Scope, Subject, TransactionError, VersionId};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::Digest;
 use serde::{Deserialize, Serialize};
@@ -172,6 +172,87 @@ pub enum Event {
     ProposalPassed {
         /// Its number.
         proposal: u64,
+    },
+    /// A namespace has another policy.
+    NamespacePolicySet {
+        /// Which.
+        namespace: String,
+        /// Number of the policy.
+        revision: u64,
+    },
+    /// An alias was set.
+    AliasSet {
+        /// What it points at.
+        id: VersionId,
+        /// Its name.
+        alias: String,
+    },
+    /// An alias was deleted.
+    AliasDeleted {
+        /// Of which model.
+        model: ModelName,
+        /// Its name.
+        alias: String,
+    },
+    /// A tag was set.
+    TagSet {
+        /// What it is attached to.
+        subject: Subject,
+        /// Its key.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// A tag was deleted.
+    TagDeleted {
+        /// What it was attached to.
+        subject: Subject,
+        /// Its key.
+        key: String,
+    },
+    /// A model's description was replaced.
+    DescriptionSet {
+        /// Which model's.
+        model: ModelName,
+        /// The new one.
+        description: String,
+    },
+    /// A version was deprecated.
+    VersionDeprecated {
+        /// Which.
+        id: VersionId,
+        /// Why.
+        reason: String,
+    },
+    /// A version was yanked.
+    VersionYanked {
+        /// Which.
+        id: VersionId,
+        /// Why.
+        reason: String,
+    },
+    /// A model was offered to another account.
+    TransferOffered {
+        /// Which.
+        model: ModelName,
+        /// To whom.
+        to: AccountId,
+        /// Last height at which it can be accepted.
+        expires_at_height: u64,
+    },
+    /// An offer was withdrawn.
+    TransferWithdrawn {
+        /// Of which model.
+        model: ModelName,
+    },
+    /// A model has another owner.
+    ModelTransferred {
+        /// Which.
+        model: ModelName,
+        /// Who owned it.
+        from: AccountId,
+        /// Who owns it now.
+        to: AccountId,
     },
 }
 

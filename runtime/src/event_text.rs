@@ -80,6 +80,26 @@ impl fmt::Display for Event {
                 write!(f, "proposal {proposal} approved by {approving} validators")
             }
             Self::ProposalPassed { proposal } => write!(f, "proposal {proposal} passed"),
+            Self::NamespacePolicySet {
+                namespace,
+                revision,
+            } => write!(f, "policy {revision} of namespace {namespace} set"),
+            Self::AliasSet { id, alias } => write!(f, "alias {alias} points at {id}"),
+            Self::AliasDeleted { alias, .. } => write!(f, "alias {alias} deleted"),
+            Self::TagSet {
+                subject,
+                key,
+                value,
+            } => write!(f, "tag {key} of {subject} set to {value:?}"),
+            Self::TagDeleted { subject, key } => write!(f, "tag {key} of {subject} deleted"),
+            Self::DescriptionSet { .. } => f.write_str("description replaced"),
+            Self::VersionDeprecated { id, reason } => write!(f, "{id} deprecated: {reason}"),
+            Self::VersionYanked { id, reason } => write!(f, "{id} yanked: {reason}"),
+            Self::TransferOffered { to, .. } => write!(f, "offered to account {to}"),
+            Self::TransferWithdrawn { .. } => f.write_str("offer withdrawn"),
+            Self::ModelTransferred { from, to, .. } => {
+                write!(f, "owner changed from account {from} to {to}")
+            }
         }
     }
 }

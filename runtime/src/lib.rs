@@ -69,8 +69,9 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `name`, `role` | names, identifiers, roles and scopes |
-//! | `operation`, `transaction` | what can be asked, and how it is signed |
+//! | `operation`, `operation_kind`, `transaction` | what can be asked, and how it is signed |
 //! | `record`, `event` | what the state holds; receipts and events |
+//! | `catalogue` | policies of namespaces, aliases, tags, withdrawal and transfer |
 //! | `validator`, `governance`, [`evidence`] | validators, stake and epochs; proposals; proof of a validator's offence |
 //! | [`params`] | the limits of the chain |
 //! | [`policy`] | the table of who may do what |
@@ -86,6 +87,7 @@
 #![forbid(unsafe_code)]
 
 mod admission;
+mod catalogue;
 mod epoch;
 mod error;
 mod event;
@@ -96,6 +98,7 @@ pub mod genesis;
 mod governance;
 mod name;
 mod operation;
+mod operation_kind;
 mod operations;
 pub mod params;
 pub mod policy;
@@ -113,7 +116,12 @@ mod verify;
 use std::collections::BTreeMap;
 
 pub use admission::admit;
-pub use error::{AdmissionError, GovernanceError, KeyError, TransactionError, ValidatorError};
+pub use catalogue::{
+    Alias, NamespacePolicy, Notice, PolicyRecord, Subject, Tag, Transfer, TransferState,
+};
+pub use error::{
+    AdmissionError, GovernanceError, KeyError, ModelError, TransactionError, ValidatorError,
+};
 pub use event::{Event, ModelEvent, Outcome, Receipt};
 pub use execute::{BlockContext, BlockExecutor, Executed, receipts_root};
 pub use genesis::{GenesisAccount, GenesisNamespace, GenesisState, GenesisStateError};

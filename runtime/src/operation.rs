@@ -2,7 +2,10 @@
 //! operations are appended.
 
 use crate::evidence::EvidenceBytes;
-use crate::{AccountId, Action, ModelName, Role, Scope, ValidatorKeyProof, VersionId};
+use crate::{
+    AccountId, Action, ModelName, NamespacePolicy, Role, Scope, Subject, ValidatorKeyProof,
+    VersionId,
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{Digest, PublicKey, Signature, kem::EncapsulationKey, seal::SealedKey};
 use serde::{Deserialize, Serialize};
@@ -157,6 +160,78 @@ pub enum Operation {
     Approve {
         /// Its number.
         proposal: u64,
+    },
+    /// Says when versions of a namespace count as certified, from now on.
+    SetNamespacePolicy {
+        /// Which namespace.
+        namespace: String,
+        /// What it says.
+        policy: NamespacePolicy,
+    },
+    /// Points an alias of a model at a version, in place of whatever it pointed at.
+    SetAlias {
+        /// The version.
+        id: VersionId,
+        /// The alias; same rules as [`ModelName::name`], and neither a version nor `latest`.
+        alias: String,
+    },
+    /// Deletes an alias of a model; the name can be set again.
+    DeleteAlias {
+        /// The model.
+        model: ModelName,
+        /// The alias.
+        alias: String,
+    },
+    /// Attaches a tag, in place of any of the same key.
+    SetTag {
+        /// To what.
+        subject: Subject,
+        /// Its key; same rules as [`ModelName::name`].
+        key: String,
+        /// Its value; at most `max_description_bytes`.
+        value: String,
+    },
+    /// Deletes a tag; the key can be set again.
+    DeleteTag {
+        /// From what.
+        subject: Subject,
+        /// Its key.
+        key: String,
+    },
+    /// Replaces the description of a model.
+    SetDescription {
+        /// Which.
+        model: ModelName,
+        /// Shown to people; at most `max_description_bytes`.
+        description: String,
+    },
+    /// Says that a version should not be chosen any more, for ever.
+    DeprecateVersion {
+        /// Which.
+        id: VersionId,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Says that a version must not be used: nothing new begins with it, for ever.
+    YankVersion {
+        /// Which.
+        id: VersionId,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Offers to make another account the owner of a model, in place of any earlier offer.
+    OfferTransfer {
+        /// Which model.
+        model: ModelName,
+        /// To whom; nobody withdraws the offer.
+        to: Option<AccountId>,
+        /// Last height at which it can be accepted; at most `max_proposal_blocks` ahead.
+        expires_at_height: u64,
+    },
+    /// Accepts a model that was offered to the sender.
+    AcceptTransfer {
+        /// Which.
+        model: ModelName,
     },
 }
 

@@ -1,11 +1,17 @@
 //! Typed reads, for the API and for whoever holds verified records.
 //!
-//! What concerns validators and governance is in `query/validators.rs`.
+//! What is said about models and versions once they exist is in `query/catalogue.rs`, what concerns validators and
+//! governance in `query/validators.rs`.
 //!
 //! Lists are read page by page: `from` is the first ordinal, `limit` the most entries returned.
 
+mod catalogue;
 mod validators;
 
+pub use catalogue::{
+    alias, alias_count, aliases, deprecation, policies, policy, policy_count, tag_count, tags,
+    transfer, yank,
+};
 pub use validators::{
     current_epoch, epoch, offence, offences, operates, proposal, proposal_count, proposals, stake,
     stake_supply, upgrades, validator_entries, validator_entry, validator_entry_count,

@@ -8,7 +8,7 @@
 //! stays as a tombstone. The number of entries stands in a record of its own or in the record of the
 //! owner, so a complete list is provable: the count and every ordinal under one root.
 
-use crate::{AccountId, ModelName, Role, Scope, VersionId};
+use crate::{AccountId, ModelName, Role, Scope, Subject, VersionId};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{DecodeError, Digest, codec};
 
@@ -104,6 +104,28 @@ pub enum StateKey {
     UpgradeCount,
     /// [`Upgrade`](crate::Upgrade) by order of decision.
     UpgradeAt(u64),
+    /// Number of policies that a namespace ever set (`u64`); the last is in force.
+    PolicyCount(String),
+    /// [`PolicyRecord`](crate::PolicyRecord) of a namespace, oldest first; its ordinal is its revision less 1.
+    PolicyAt(String, u64),
+    /// [`Alias`](crate::Alias) of a model.
+    Alias(ModelName, String),
+    /// Number of aliases that a model ever had (`u64`).
+    AliasCount(ModelName),
+    /// Name of an alias (`String`), by order of its first setting.
+    AliasAt(ModelName, u64),
+    /// [`Tag`](crate::Tag) of a model or a version, by its key.
+    Tag(Subject, String),
+    /// Number of tags that it ever had (`u64`).
+    TagCount(Subject),
+    /// Key of a tag (`String`), by order of its first setting.
+    TagAt(Subject, u64),
+    /// [`Notice`](crate::Notice) that a version is deprecated.
+    Deprecation(VersionId),
+    /// [`Notice`](crate::Notice) that a version is yanked.
+    Yank(VersionId),
+    /// [`Transfer`](crate::Transfer) of a model: the last one offered.
+    Transfer(ModelName),
 }
 
 /// Longest encoding that [`StateKey::decode`] reads; the longest key that an operation writes has

@@ -21,7 +21,7 @@ struct Attempt {
 }
 
 fn attempts() -> impl Strategy<Value = Vec<Vec<Attempt>>> {
-    let op = (0u8..15, 0u8..3, 0u8..3);
+    let op = (0u8..24, 0u8..3, 0u8..3);
     let attempt = (
         0usize..3,
         prop::collection::vec(op, 1..4),
@@ -73,10 +73,43 @@ fn operation(chain: &Chain, actors: &[Actor], (kind, a, b): (u8, u8, u8)) -> Ope
         12 => Operation::Approve {
             proposal: u64::from(a),
         },
+        15.. => about_models(&name, &id, (kind, a, b), someone),
         _ => Operation::Propose {
             action: Box::new(action(chain, (kind, a, b), someone)),
             expires_at_height: chain.height + u64::from(b),
         },
+    }
+}
+
+fn about_models(name: &str, id: &str, (kind, a, b): (u8, u8, u8), someone: &Actor) -> Operation {
+    match kind {
+        15 => Operation::SetNamespacePolicy {
+            namespace: format!("space{a}"),
+            policy: NamespacePolicy {
+                required_certifications: u32::from(b),
+                ..NamespacePolicy::default()
+            },
+        },
+        16 => set_alias(id, &format!("alias{b}")),
+        17 => Operation::DeleteAlias {
+            model: model(name),
+            alias: format!("alias{b}"),
+        },
+        18 => set_tag(id, "key", "value"),
+        19 => Operation::DeleteTag {
+            subject: Subject::Version(version(id)),
+            key: "key".into(),
+        },
+        20 => Operation::DeprecateVersion {
+            id: version(id),
+            reason: String::new(),
+        },
+        21 => Operation::YankVersion {
+            id: version(id),
+            reason: String::new(),
+        },
+        22 => offer(name, Some(someone)),
+        _ => Operation::AcceptTransfer { model: model(name) },
     }
 }
 
@@ -203,6 +236,10 @@ fn check_lists(chain: &Chain) {
     let end = StateKey::NamespaceAt(namespaces.len() as u64);
     assert_eq!(state.get(&end).unwrap(), None);
     for namespace in namespaces {
+        let policies = query::policies(&state, &namespace.name, 0, u64::MAX).unwrap();
+        for (place, record) in (1u64..).zip(&policies) {
+            assert_eq!(record.revision, place);
+        }
         for model in query::models(&state, &namespace.name, 0, u64::MAX).unwrap() {
             let versions = query::versions(&state, &model.name, 0, u64::MAX).unwrap();
             assert_eq!(versions.len() as u64, model.versions);
@@ -210,7 +247,13 @@ fn check_lists(chain: &Chain) {
             assert_eq!(events.len() as u64, model.events);
             let end = StateKey::EventAt(model.name.clone(), model.events);
             assert_eq!(state.get(&end).unwrap(), None);
+            let aliases = query::aliases(&state, &model.name, 0, u64::MAX).unwrap();
+            let end = StateKey::AliasAt(model.name.clone(), aliases.len() as u64);
+            assert_eq!(state.get(&end).unwrap(), None);
             for version in versions {
+                let subject = Subject::Version(version.id.clone());
+                let tags = query::tags(&state, &subject, 0, u64::MAX).unwrap();
+                assert!(tags.len() <= 1);
                 let holders = query::resolve(&state, &version.model_hash).unwrap();
                 assert!(holders.contains(&version.id));
                 query::grants(&state, &version.id, 0, u64::MAX).unwrap();

@@ -5,7 +5,7 @@
 
 mod chain;
 
-use cairn_runtime::policy::{self, OperationKind, Owner};
+use cairn_runtime::policy::{self, Owner};
 use cairn_runtime::*;
 use chain::*;
 
@@ -20,6 +20,8 @@ struct World {
     candidate: Actor,
     /// Operates one of the four validators, and has no role.
     operator: Actor,
+    /// Was offered acme/bert.
+    recipient: Actor,
 }
 
 fn scopes() -> [Scope; 3] {
@@ -44,7 +46,8 @@ fn world() -> World {
         suspended,
         third,
         fourth,
-    ] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map(actor);
+        recipient,
+    ] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map(actor);
     let all = [Role::Admin, Role::Registrar, Role::Publisher].map(|role| (role, Scope::Chain));
     let mut genesis = genesis(
         &[
@@ -58,6 +61,7 @@ fn world() -> World {
             (&suspended, vec![]),
             (&third, vec![]),
             (&fourth, vec![]),
+            (&recipient, vec![]),
         ],
         &[("acme", &namespace_owner), ("other", &admin)],
     );
@@ -78,10 +82,15 @@ fn world() -> World {
             register("other/bert"),
         ],
     );
-    chain.must(&model_owner, vec![register("acme/bert")]);
+    let offer = offer("acme/bert", Some(&recipient));
+    chain.must(&model_owner, vec![register("acme/bert"), offer]);
     chain.must(
         &version_owner,
-        vec![publish_private("acme/bert@1.0.0", "first")],
+        vec![
+            publish_private("acme/bert@1.0.0", "first"),
+            set_alias("acme/bert@1.0.0", "stable"),
+            set_tag("acme/bert@1.0.0", "team", "blue"),
+        ],
     );
     let mut ops = vec![
         take_role(&model_owner, Role::Registrar, acme.clone()),
@@ -108,6 +117,7 @@ fn world() -> World {
         subject,
         candidate,
         operator,
+        recipient,
     }
 }
 
@@ -153,11 +163,48 @@ fn operations(world: &World) -> Vec<Operation> {
         propose(&world.chain, raise_parents()),
         Operation::Approve { proposal: 0 },
     ];
+    operations.extend(catalogue_operations());
     for scope in scopes() {
         operations.push(give_role(&world.subject, Role::Auditor, scope.clone()));
         operations.push(take_role(&world.subject, Role::Reader, scope));
     }
     operations
+}
+
+fn catalogue_operations() -> Vec<Operation> {
+    let id = version("acme/bert@1.0.0");
+    vec![
+        Operation::SetNamespacePolicy {
+            namespace: "acme".into(),
+            policy: NamespacePolicy::default(),
+        },
+        set_alias("acme/bert@1.0.0", "canary"),
+        Operation::DeleteAlias {
+            model: id.model.clone(),
+            alias: "stable".into(),
+        },
+        set_tag("acme/bert@1.0.0", "team", "red"),
+        Operation::DeleteTag {
+            subject: Subject::Version(id.clone()),
+            key: "team".into(),
+        },
+        Operation::SetDescription {
+            model: id.model.clone(),
+            description: "another".into(),
+        },
+        Operation::DeprecateVersion {
+            id: id.clone(),
+            reason: String::new(),
+        },
+        Operation::YankVersion {
+            id,
+            reason: String::new(),
+        },
+        offer("acme/bert", None),
+        Operation::AcceptTransfer {
+            model: model("acme/bert"),
+        },
+    ]
 }
 
 /// Two votes of the validator with index 1.
@@ -272,9 +319,13 @@ fn every_operation_is_allowed_to_exactly_its_role_in_a_covering_scope() {
             }
         }
     }
-    // Chain: the 15 that a role allows. Namespace acme: register, publish, access, and grant and revoke in it and in its
-    // model. Model acme/bert: publish, access, grant and revoke in it.
-    assert_eq!(allowed_count, 15 + 7 + 4);
+    // Counted by hand, in the order of the table. Chain: what a role allows, granting and revoking in three scopes each.
+    // Namespace acme: what is about it or its model, granting and revoking in two scopes each. Model acme/bert: what is
+    // about it, granting and revoking in it.
+    let chain = 15 + 9;
+    let namespace = 7 + 9;
+    let model = 4 + 8;
+    assert_eq!(allowed_count, chain + namespace + model);
 }
 
 #[test]
@@ -302,6 +353,7 @@ fn every_operation_is_allowed_to_exactly_the_owners_that_the_table_names() {
         (Owner::Model, &world.model_owner),
         (Owner::Version, &world.version_owner),
         (Owner::Account, &world.subject),
+        (Owner::Recipient, &world.recipient),
         (Owner::Operator, &world.operator),
         (Owner::Validators, &world.operator),
     ] {
@@ -366,6 +418,16 @@ fn the_table_reads_as_intended() {
 | `submit_evidence` | - | - | every account |
 | `propose` | admin | chain | operators of validators in force |
 | `approve` | - | - | operators of validators in force |
+| `set_namespace_policy` | admin | chain, namespace | the namespace's owner |
+| `set_alias` | publisher | chain, namespace, model | the namespace's owner, the model's owner |
+| `delete_alias` | publisher | chain, namespace, model | the namespace's owner, the model's owner |
+| `set_tag` | publisher | chain, namespace, model | the namespace's owner, the model's owner |
+| `delete_tag` | publisher | chain, namespace, model | the namespace's owner, the model's owner |
+| `set_description` | publisher | chain, namespace, model | the namespace's owner, the model's owner |
+| `deprecate_version` | publisher | chain, namespace, model | the namespace's owner, the model's owner, the version's owner |
+| `yank_version` | publisher | chain, namespace, model | the namespace's owner, the model's owner, the version's owner |
+| `offer_transfer` | admin | chain, namespace, model | the model's owner |
+| `accept_transfer` | - | - | the account that it is offered to |
 ";
     assert_eq!(policy::markdown(), expected);
 }
@@ -385,5 +447,4 @@ fn every_kind_has_the_name_that_its_operation_has_in_json() {
             operation.kind().name()
         );
     }
-    assert_eq!(OperationKind::Approve as usize + 1, policy::RULES.len());
 }

@@ -6,11 +6,13 @@
 mod admission;
 mod governance;
 mod key;
+mod model;
 mod transaction;
 mod validator;
 
 pub use admission::AdmissionError;
 pub use governance::GovernanceError;
 pub use key::KeyError;
+pub use model::ModelError;
 pub use transaction::TransactionError;
 pub use validator::ValidatorError;

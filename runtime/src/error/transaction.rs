@@ -1,6 +1,6 @@
 //! Why a transaction failed. Part of its receipt.
 
-use super::{GovernanceError, KeyError, ValidatorError};
+use super::{GovernanceError, KeyError, ModelError, ValidatorError};
 use crate::{AccountId, ModelName, Relation, Role, Scope, VersionId};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::Digest;
@@ -238,6 +238,10 @@ pub enum TransactionError {
     #[error(transparent)]
     #[serde(untagged)]
     Governance(#[from] GovernanceError),
+    /// About policies, aliases, tags, withdrawal and transfer.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Model(#[from] ModelError),
 }
 
 impl TransactionError {
@@ -274,6 +278,7 @@ impl TransactionError {
             Self::Key(error) => error.code(),
             Self::Validator(error) => error.code(),
             Self::Governance(error) => error.code(),
+            Self::Model(error) => error.code(),
         }
     }
 
@@ -308,6 +313,7 @@ impl TransactionError {
             Self::Key(error) => error.http_status(),
             Self::Validator(error) => error.http_status(),
             Self::Governance(error) => error.http_status(),
+            Self::Model(error) => error.http_status(),
         }
     }
 }

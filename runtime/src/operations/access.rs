@@ -1,13 +1,13 @@
 //! Who may read a version: data keys sealed to readers.
 
 use super::accounts::read_account;
-use super::models::{read_model, read_namespace};
-use super::permission::{Owners, require};
+use super::permission::require;
 use super::standing::check_unsuspended;
+use super::subject::{check_unyanked, log, version_of};
 use crate::session::{Session, Stop};
 use crate::{
     AccountId, AccountKey, Confidentiality, Event, Grant, Operation, StateKey, StateReader,
-    TransactionError, Version, VersionId,
+    TransactionError, VersionId,
 };
 use cairn_crypto::seal::SealedKey;
 
@@ -28,19 +28,9 @@ pub(super) fn grant<S: StateReader>(
     new: NewGrant<'_>,
 ) -> Result<(), Stop> {
     let id = new.id;
-    id.check()?;
-    let mut model = read_model(session, &id.model)?;
-    let namespace = read_namespace(session, &id.model.namespace)?;
-    let version: Version = session
-        .read(&StateKey::Version(id.clone()))?
-        .ok_or_else(|| TransactionError::UnknownVersion { id: id.clone() })?;
-    let owners = Owners {
-        namespace: Some(namespace.owner),
-        model: Some(model.owner),
-        version: Some(version.owner),
-        ..Owners::default()
-    };
+    let (version, model, owners) = version_of(session, id)?;
     require(session, operation, owners)?;
+    check_unyanked(session, id)?;
     match version.confidentiality {
         Confidentiality::Public => {
             return Err(TransactionError::NotPrivate { id: id.clone() }.into());
@@ -58,10 +48,8 @@ pub(super) fn grant<S: StateReader>(
 
     let grant_key = StateKey::Grant(id.clone(), new.reader);
     if !session.exists(&grant_key)? {
-        let count_key = StateKey::GrantCount(id.clone());
-        let ordinal = session.count(&count_key)?;
-        session.write(&StateKey::GrantAt(id.clone(), ordinal), &new.reader);
-        session.write(&count_key, &(ordinal + 1));
+        let count = StateKey::GrantCount(id.clone());
+        session.append(&count, |at| StateKey::GrantAt(id.clone(), at), &new.reader)?;
     }
     let grant = Grant {
         reader: new.reader,
@@ -77,8 +65,7 @@ pub(super) fn grant<S: StateReader>(
         reader: new.reader,
         granted_by: session.sender,
     };
-    session.emit_about(&mut model, event);
-    session.write(&StateKey::Model(id.model.clone()), &model);
+    log(session, model, event);
     Ok(())
 }
 

@@ -7,12 +7,16 @@ mod accounts;
 mod evidence;
 mod governance;
 mod keys;
+mod labels;
 mod models;
 mod namespaces;
 mod permission;
 mod stake;
 mod standing;
+mod subject;
+mod transfer;
 mod validators;
+mod withdrawal;
 
 pub(crate) use accounts::{add_account, add_role};
 pub(crate) use namespaces::add_namespace;
@@ -134,5 +138,33 @@ pub(crate) fn apply<S: StateReader>(
             expires_at_height,
         } => governance::propose(session, operation, action, *expires_at_height),
         Operation::Approve { proposal } => governance::approve(session, operation, *proposal),
+        Operation::SetNamespacePolicy { namespace, policy } => {
+            namespaces::set_policy(session, operation, namespace, policy)
+        }
+        Operation::SetAlias { id, alias } => labels::set_alias(session, operation, id, alias),
+        Operation::DeleteAlias { model, alias } => {
+            labels::delete_alias(session, operation, model, alias)
+        }
+        Operation::SetTag {
+            subject,
+            key,
+            value,
+        } => labels::set_tag(session, operation, subject, key, value),
+        Operation::DeleteTag { subject, key } => {
+            labels::delete_tag(session, operation, subject, key)
+        }
+        Operation::SetDescription { model, description } => {
+            labels::set_description(session, operation, model, description)
+        }
+        Operation::DeprecateVersion { id, reason } => {
+            withdrawal::deprecate(session, operation, id, reason)
+        }
+        Operation::YankVersion { id, reason } => withdrawal::yank(session, operation, id, reason),
+        Operation::OfferTransfer {
+            model,
+            to,
+            expires_at_height,
+        } => transfer::offer(session, operation, model, *to, *expires_at_height),
+        Operation::AcceptTransfer { model } => transfer::accept(session, operation, model),
     }
 }

@@ -1,6 +1,7 @@
 //! Models and their versions.
 
 use super::permission::{Owners, require};
+use super::subject::{log, model_of};
 use crate::session::{Session, Stop};
 use crate::{
     Confidentiality, Event, HashHolders, Model, ModelName, Namespace, Operation, Parent, StateKey,
@@ -75,13 +76,7 @@ pub(super) fn publish<S: StateReader>(
 ) -> Result<(), Stop> {
     let id = new.id;
     id.check()?;
-    let mut model = read_model(session, &id.model)?;
-    let namespace = read_namespace(session, &id.model.namespace)?;
-    let owners = Owners {
-        namespace: Some(namespace.owner),
-        model: Some(model.owner),
-        ..Owners::default()
-    };
+    let (mut model, owners) = model_of(session, &id.model)?;
     require(session, operation, owners)?;
     check_length("metadata", new.metadata, session.params.max_metadata_bytes)?;
     check_parents(new.parents, new.model_hash, session.params.max_parents)?;
@@ -119,8 +114,7 @@ pub(super) fn publish<S: StateReader>(
         owner: session.sender,
         parents: new.parents.to_vec(),
     };
-    session.emit_about(&mut model, event);
-    session.write(&StateKey::Model(id.model.clone()), &model);
+    log(session, model, event);
     Ok(())
 }
 

@@ -11,6 +11,7 @@ pub(crate) struct Owners {
     pub(crate) model: Option<AccountId>,
     pub(crate) version: Option<AccountId>,
     pub(crate) account: Option<AccountId>,
+    pub(crate) recipient: Option<AccountId>,
     pub(crate) operator: Option<AccountId>,
     /// Whether the sender operates a validator in force.
     pub(crate) validators: bool,
@@ -32,6 +33,7 @@ pub(crate) fn require<S: StateReader>(
             Owner::Model => owners.model,
             Owner::Version => owners.version,
             Owner::Account => owners.account,
+            Owner::Recipient => owners.recipient,
             Owner::Operator => owners.operator,
             Owner::Validators => return owners.validators,
             Owner::Anyone => return true,

@@ -291,6 +291,31 @@ fn publish_as(id: &str, bytes: &str, confidentiality: Confidentiality) -> Operat
     }
 }
 
+pub fn set_alias(id: &str, alias: &str) -> Operation {
+    Operation::SetAlias {
+        id: version(id),
+        alias: alias.into(),
+    }
+}
+
+/// A tag of a version.
+pub fn set_tag(id: &str, key: &str, value: &str) -> Operation {
+    Operation::SetTag {
+        subject: Subject::Version(version(id)),
+        key: key.into(),
+        value: value.into(),
+    }
+}
+
+/// An offer that can be accepted until height 100; to nobody, its withdrawal.
+pub fn offer(name: &str, to: Option<&Actor>) -> Operation {
+    Operation::OfferTransfer {
+        model: model(name),
+        to: to.map(|actor| actor.id),
+        expires_at_height: 100,
+    }
+}
+
 pub fn give_access(id: &str, reader: &Actor) -> Operation {
     Operation::GrantAccess {
         id: version(id),
