@@ -1,6 +1,9 @@
 //! What happened: receipts and their events.
 
-use crate::{AccountId, ModelName, Parent, Role, Scope, Subject, TransactionError, VersionId};
+use crate::{
+    AccountId, ModelName, Parent, Provenance, Role, Scope, Subject, TransactionError, Verdict,
+    VersionId,
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::Digest;
 use serde::{Deserialize, Serialize};
@@ -253,6 +256,80 @@ pub enum Event {
         from: AccountId,
         /// Who owns it now.
         to: AccountId,
+    },
+    /// A step in the life of a model was recorded.
+    ProvenanceRecorded {
+        /// Which model.
+        model: ModelName,
+        /// What happened.
+        provenance: Provenance,
+    },
+    /// A check of a version was made.
+    VersionCertified {
+        /// Which version.
+        id: VersionId,
+        /// Place among the version's certifications.
+        certification: u64,
+        /// What was checked.
+        check: String,
+        /// What was found.
+        verdict: Verdict,
+    },
+    /// A certification was taken back.
+    CertificationRevoked {
+        /// Of which version.
+        id: VersionId,
+        /// Its place among the version's.
+        certification: u64,
+        /// Why.
+        reason: String,
+    },
+    /// A reader asked for access.
+    AccessRequested {
+        /// To what.
+        id: VersionId,
+        /// Who.
+        reader: AccountId,
+        /// Why.
+        reason: String,
+    },
+    /// A reader's access was taken away.
+    AccessRevoked {
+        /// To what.
+        id: VersionId,
+        /// Whose.
+        reader: AccountId,
+        /// Why.
+        reason: String,
+    },
+    /// A request for access was declined.
+    AccessDeclined {
+        /// To what.
+        id: VersionId,
+        /// Whose.
+        reader: AccountId,
+        /// Why.
+        reason: String,
+    },
+    /// A reader has its data key under a newer key of its own.
+    AccessResealed {
+        /// Of what.
+        id: VersionId,
+        /// Who.
+        reader: AccountId,
+        /// Index of the newer key.
+        key_index: u32,
+    },
+    /// A version has another data key.
+    VersionRekeyed {
+        /// Which.
+        id: VersionId,
+        /// Generation of the new key.
+        generation: u32,
+        /// SHA-256 of the manifest stored under it.
+        manifest_digest: Digest,
+        /// Who was given it.
+        readers: Vec<AccountId>,
     },
 }
 

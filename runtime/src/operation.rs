@@ -3,8 +3,8 @@
 
 use crate::evidence::EvidenceBytes;
 use crate::{
-    AccountId, Action, ModelName, NamespacePolicy, Role, Scope, Subject, ValidatorKeyProof,
-    VersionId,
+    AccountId, Action, ModelName, NamespacePolicy, Provenance, ReaderKey, Role, Scope, Subject,
+    ValidatorKeyProof, Verdict, VersionId,
 };
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{Digest, PublicKey, Signature, kem::EncapsulationKey, seal::SealedKey};
@@ -212,7 +212,7 @@ pub enum Operation {
         /// Why; at most `max_description_bytes`.
         reason: String,
     },
-    /// Says that a version must not be used: nothing new begins with it, for ever.
+    /// Says that a version must not be used: no alias, access or certificate is given to it any more.
     YankVersion {
         /// Which.
         id: VersionId,
@@ -232,6 +232,80 @@ pub enum Operation {
     AcceptTransfer {
         /// Which.
         model: ModelName,
+    },
+    /// Records a step in the life of a model.
+    RecordEvent {
+        /// Which model.
+        model: ModelName,
+        /// What happened; at least one input or output, at most 64 of each.
+        provenance: Provenance,
+    },
+    /// Says what a check of a version found.
+    Certify {
+        /// Which version.
+        id: VersionId,
+        /// Revision of the namespace's policy that the certifier judged by; 0 is the default.
+        policy: u64,
+        /// What was checked; same rules as [`ModelName::name`].
+        check: String,
+        /// SHA-256 of the report.
+        report: Digest,
+        /// What was found.
+        verdict: Verdict,
+        /// The certifier's JSON, at most `max_metadata_bytes`; opaque to the ledger.
+        metrics: String,
+        /// First block time at which it no longer holds, milliseconds since the Unix epoch.
+        expires_at_ms: Option<u64>,
+    },
+    /// Takes a certification back.
+    RevokeCertification {
+        /// Of which version.
+        id: VersionId,
+        /// Its place among the version's certifications.
+        certification: u64,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Asks for access to a private version.
+    RequestAccess {
+        /// Which.
+        id: VersionId,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Takes a reader's access away, and declines its request if there is one. What the reader has unwrapped it keeps:
+    /// only a new data key shuts it out.
+    RevokeAccess {
+        /// To which version.
+        id: VersionId,
+        /// From whom.
+        reader: AccountId,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Replaces the sealed key of the sender's own grant by one for a newer key of the sender's.
+    ResealAccess {
+        /// Which version.
+        id: VersionId,
+        /// Index of the newer key.
+        key_index: u32,
+        /// Generation of the data key, which stays.
+        generation: u32,
+        /// The same data key, sealed to the newer key.
+        sealed: SealedKey,
+    },
+    /// Replaces the data key of a private version: its bytes were encrypted anew. `model_hash` stays.
+    RekeyVersion {
+        /// Which.
+        id: VersionId,
+        /// Generation of the new data key: one more than the last.
+        generation: u32,
+        /// SHA-256 of the stored manifest under the new key.
+        manifest_digest: Digest,
+        /// `H("cairn/datakey/v1", (version id, generation, data key))`.
+        key_commit: Digest,
+        /// The new key for readers, at most 128; others are granted it afterwards.
+        readers: Vec<ReaderKey>,
     },
 }
 

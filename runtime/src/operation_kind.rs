@@ -61,6 +61,20 @@ pub enum OperationKind {
     OfferTransfer,
     /// [`Operation::AcceptTransfer`].
     AcceptTransfer,
+    /// [`Operation::RecordEvent`].
+    RecordEvent,
+    /// [`Operation::Certify`].
+    Certify,
+    /// [`Operation::RevokeCertification`].
+    RevokeCertification,
+    /// [`Operation::RequestAccess`].
+    RequestAccess,
+    /// [`Operation::RevokeAccess`].
+    RevokeAccess,
+    /// [`Operation::ResealAccess`].
+    ResealAccess,
+    /// [`Operation::RekeyVersion`].
+    RekeyVersion,
 }
 
 impl Operation {
@@ -95,6 +109,13 @@ impl Operation {
             Self::YankVersion { .. } => OperationKind::YankVersion,
             Self::OfferTransfer { .. } => OperationKind::OfferTransfer,
             Self::AcceptTransfer { .. } => OperationKind::AcceptTransfer,
+            Self::RecordEvent { .. } => OperationKind::RecordEvent,
+            Self::Certify { .. } => OperationKind::Certify,
+            Self::RevokeCertification { .. } => OperationKind::RevokeCertification,
+            Self::RequestAccess { .. } => OperationKind::RequestAccess,
+            Self::RevokeAccess { .. } => OperationKind::RevokeAccess,
+            Self::ResealAccess { .. } => OperationKind::ResealAccess,
+            Self::RekeyVersion { .. } => OperationKind::RekeyVersion,
         }
     }
 
@@ -121,11 +142,18 @@ impl Operation {
             | Self::GrantAccess { id, .. }
             | Self::SetAlias { id, .. }
             | Self::DeprecateVersion { id, .. }
-            | Self::YankVersion { id, .. } => Scope::Model(id.model.clone()),
+            | Self::YankVersion { id, .. }
+            | Self::Certify { id, .. }
+            | Self::RevokeCertification { id, .. }
+            | Self::RequestAccess { id, .. }
+            | Self::RevokeAccess { id, .. }
+            | Self::ResealAccess { id, .. }
+            | Self::RekeyVersion { id, .. } => Scope::Model(id.model.clone()),
             Self::DeleteAlias { model, .. }
             | Self::SetDescription { model, .. }
             | Self::OfferTransfer { model, .. }
-            | Self::AcceptTransfer { model } => Scope::Model(model.clone()),
+            | Self::AcceptTransfer { model }
+            | Self::RecordEvent { model, .. } => Scope::Model(model.clone()),
             Self::SetTag { subject, .. } | Self::DeleteTag { subject, .. } => {
                 Scope::Model(subject.model().clone())
             }
@@ -165,6 +193,13 @@ impl OperationKind {
             Self::YankVersion => "yank_version",
             Self::OfferTransfer => "offer_transfer",
             Self::AcceptTransfer => "accept_transfer",
+            Self::RecordEvent => "record_event",
+            Self::Certify => "certify",
+            Self::RevokeCertification => "revoke_certification",
+            Self::RequestAccess => "request_access",
+            Self::RevokeAccess => "revoke_access",
+            Self::ResealAccess => "reseal_access",
+            Self::RekeyVersion => "rekey_version",
         }
     }
 

@@ -57,6 +57,15 @@ pub const MAX_POLICY_CERTIFIERS: u64 = 64;
 /// Most checks that the policy of a namespace requires.
 pub const MAX_POLICY_CHECKS: u64 = 32;
 
+/// Most inputs, and most outputs, of one recorded event.
+pub const MAX_EVENT_DIGESTS: u64 = 64;
+
+/// Most certifications of one version, revoked ones included.
+pub const MAX_CERTIFICATIONS: u64 = 1_024;
+
+/// Most readers that one replacement of a data key gives the new one to.
+pub const MAX_REKEY_READERS: u64 = 128;
+
 /// The largest `max_transaction_bytes` that a chain may choose. Records are little larger than the
 /// transaction that writes them, and state proofs carry whole records, so this bounds both.
 pub const TRANSACTION_BYTES_CEILING: u64 = 256 * 1024;

@@ -40,6 +40,10 @@ pub enum Owner {
     Account,
     /// The account that the model is offered to.
     Recipient,
+    /// The account that made the certification.
+    Certifier,
+    /// The account that has a grant.
+    Reader,
     /// The operator of the validator that the operation names.
     Operator,
     /// The operator of any validator in force.
@@ -77,6 +81,8 @@ impl std::fmt::Display for Owner {
             Self::Version => "the version's owner",
             Self::Account => "the account itself",
             Self::Recipient => "the account that it is offered to",
+            Self::Certifier => "the account that certified",
+            Self::Reader => "the account that has access",
             Self::Operator => "the validator's operator",
             Self::Validators => "operators of validators in force",
             Self::Anyone => "every account",

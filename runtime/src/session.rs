@@ -153,7 +153,15 @@ macro_rules! stops {
     };
 }
 
-stops!(KeyError, ValidatorError, GovernanceError, ModelError);
+stops!(
+    KeyError,
+    ValidatorError,
+    GovernanceError,
+    ModelError,
+    ProvenanceError,
+    CertificationError,
+    AccessError
+);
 
 impl From<StateError> for Stop {
     fn from(error: StateError) -> Self {

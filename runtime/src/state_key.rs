@@ -126,6 +126,30 @@ pub enum StateKey {
     Yank(VersionId),
     /// [`Transfer`](crate::Transfer) of a model: the last one offered.
     Transfer(ModelName),
+    /// [`Lineage`](crate::Lineage) of a version; absent where it has no parents.
+    Lineage(VersionId),
+    /// Number of versions that derive from what has this digest (`u64`).
+    ChildCount(Digest),
+    /// [`Child`](crate::Child) by order of publication.
+    ChildAt(Digest, u64),
+    /// Number of steps of provenance that name this digest (`u64`).
+    DigestEventCount(Digest),
+    /// [`EventPlace`](crate::EventPlace) of a step of provenance that names this digest, oldest first.
+    DigestEventAt(Digest, u64),
+    /// Number of certifications of a version ever made (`u64`).
+    CertificationCount(VersionId),
+    /// [`Certification`](crate::Certification) of a version, oldest first.
+    CertificationAt(VersionId, u64),
+    /// [`AccessRequest`](crate::AccessRequest) of a reader to a version.
+    AccessRequest(VersionId, AccountId),
+    /// Number of accounts that ever asked for access (`u64`).
+    AccessRequestCount(VersionId),
+    /// [`AccountId`] that asked for access, by order of its first request.
+    AccessRequestAt(VersionId, u64),
+    /// Number of times that a version's data key was replaced (`u64`).
+    RekeyCount(VersionId),
+    /// [`Rekey`](crate::Rekey) of a version, oldest first; its ordinal is its generation less 1.
+    RekeyAt(VersionId, u64),
 }
 
 /// Longest encoding that [`StateKey::decode`] reads; the longest key that an operation writes has

@@ -10,9 +10,9 @@ mod vectors;
 use cairn_crypto::{domain, hash, signing_bytes};
 use cairn_runtime::*;
 use chain::*;
-use vectors::errors::{catalogue_errors, errors};
-use vectors::events::{catalogue_events, events};
-use vectors::keys::{catalogue_keys, state_keys};
+use vectors::errors::{assurance_errors, catalogue_errors, errors};
+use vectors::events::{assurance_events, catalogue_events, events};
+use vectors::keys::{assurance_keys, catalogue_keys, state_keys};
 use vectors::operations::{actions, operations};
 use vectors::{account, check, check_value, digest};
 
@@ -99,8 +99,10 @@ fn receipts_events_and_errors_have_their_encodings() {
         receipts_root(&[applied.clone(), applied]).as_bytes(),
     );
     check_value("events_catalogue", &catalogue_events());
+    check_value("events_assurance", &assurance_events());
     check_value("receipts_failed", &failed(errors()));
     check_value("errors_catalogue", &catalogue_errors());
+    check_value("errors_assurance", &assurance_errors());
 }
 
 fn failed(errors: Vec<TransactionError>) -> Vec<Receipt> {
@@ -115,14 +117,14 @@ fn failed(errors: Vec<TransactionError>) -> Vec<Receipt> {
 
 #[test]
 fn every_error_says_its_code_in_json() {
-    for error in errors().into_iter().chain(catalogue_errors()) {
+    for error in [errors(), catalogue_errors(), assurance_errors()].concat() {
         assert_eq!(serde_json::to_value(&error).unwrap()["code"], error.code());
     }
 }
 
 #[test]
 fn every_state_key_has_its_encoding() {
-    let keys = [state_keys(), catalogue_keys()].concat();
+    let keys = [state_keys(), catalogue_keys(), assurance_keys()].concat();
     for (place, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key.encode()[0]), place);
         assert_eq!(&StateKey::decode(&key.encode()).unwrap(), key);
@@ -131,6 +133,10 @@ fn every_state_key_has_its_encoding() {
     check(
         "state_keys_catalogue",
         &borsh::to_vec(&catalogue_keys()).unwrap(),
+    );
+    check(
+        "state_keys_assurance",
+        &borsh::to_vec(&assurance_keys()).unwrap(),
     );
 }
 
@@ -224,6 +230,11 @@ fn every_record_has_its_encoding() {
             key_index: 4,
             generation: 5,
             sealed: sealed(6),
+            revoked: Some(Notice {
+                reason: "why".into(),
+                by: account(7),
+                at: 8,
+            }),
         },
     );
     check_value(
@@ -240,6 +251,7 @@ fn every_record_has_its_encoding() {
         },
     );
     check_value("record_validator", &member(2, 3));
+    vectors::assurance::check_records();
     vectors::catalogue::check_records();
     vectors::validators::check_records();
 }

@@ -22,6 +22,10 @@ struct World {
     operator: Actor,
     /// Was offered acme/bert.
     recipient: Actor,
+    /// Certified acme/bert@1.0.0, and has no role any more.
+    certifier: Actor,
+    /// Has access to acme/bert@1.0.0 with its first key, and signs with its second.
+    reader: Actor,
 }
 
 fn scopes() -> [Scope; 3] {
@@ -47,7 +51,9 @@ fn world() -> World {
         third,
         fourth,
         recipient,
-    ] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11].map(actor);
+        certifier,
+        reader,
+    ] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13].map(actor);
     let all = [Role::Admin, Role::Registrar, Role::Publisher].map(|role| (role, Scope::Chain));
     let mut genesis = genesis(
         &[
@@ -62,6 +68,8 @@ fn world() -> World {
             (&third, vec![]),
             (&fourth, vec![]),
             (&recipient, vec![]),
+            (&certifier, vec![(Role::Certifier, Scope::Chain)]),
+            (&reader, vec![]),
         ],
         &[("acme", &namespace_owner), ("other", &admin)],
     );
@@ -90,11 +98,16 @@ fn world() -> World {
             publish_private("acme/bert@1.0.0", "first"),
             set_alias("acme/bert@1.0.0", "stable"),
             set_tag("acme/bert@1.0.0", "team", "blue"),
+            give_access("acme/bert@1.0.0", &reader),
         ],
     );
+    chain.must(&certifier, vec![certify("acme/bert@1.0.0", "security")]);
+    let (rotate, new_reader) = rotation(&chain, &reader, 72);
+    chain.must(&reader, vec![rotate]);
     let mut ops = vec![
         take_role(&model_owner, Role::Registrar, acme.clone()),
         take_role(&version_owner, Role::Publisher, acme),
+        take_role(&certifier, Role::Certifier, Scope::Chain),
     ];
     ops.extend(scopes().map(|scope| give_role(&subject, Role::Reader, scope)));
     ops.push(Operation::SuspendAccount {
@@ -118,6 +131,8 @@ fn world() -> World {
         candidate,
         operator,
         recipient,
+        certifier,
+        reader: new_reader,
     }
 }
 
@@ -164,6 +179,15 @@ fn operations(world: &World) -> Vec<Operation> {
         Operation::Approve { proposal: 0 },
     ];
     operations.extend(catalogue_operations());
+    operations.extend([
+        record_event("acme/bert", "data", "first"),
+        certify("acme/bert@1.0.0", "bias"),
+        revoke_certification("acme/bert@1.0.0", 0),
+        request_access("acme/bert@1.0.0"),
+        revoke_access("acme/bert@1.0.0", &world.reader),
+        reseal("acme/bert@1.0.0", 1, 0),
+        rekey("acme/bert@1.0.0", 1, &[&world.subject]),
+    ]);
     for scope in scopes() {
         operations.push(give_role(&world.subject, Role::Auditor, scope.clone()));
         operations.push(take_role(&world.subject, Role::Reader, scope));
@@ -235,26 +259,6 @@ fn evidence(chain: &Chain) -> Operation {
     }
 }
 
-/// Its own keys, replaced: an operation that every account has for itself.
-fn rotation(chain: &Chain, holder: &Actor) -> Operation {
-    let new = actor(70);
-    let claim = Possession {
-        chain_id: chain.chain_id,
-        account: holder.id,
-        key_index: 1,
-        signing_key: new.key.public_key().clone(),
-        encryption_key: new.encryption_key.clone(),
-    };
-    Operation::RotateKeys {
-        signing_key: new.key.public_key().clone(),
-        encryption_key: new.encryption_key.clone(),
-        possession: new
-            .key
-            .sign(cairn_crypto::domain::POSSESSION, &claim)
-            .unwrap(),
-    }
-}
-
 fn is_for_anyone(operation: &Operation) -> bool {
     operation.kind().rule().owners.contains(&Owner::Anyone)
 }
@@ -322,9 +326,9 @@ fn every_operation_is_allowed_to_exactly_its_role_in_a_covering_scope() {
     // Counted by hand, in the order of the table. Chain: what a role allows, granting and revoking in three scopes each.
     // Namespace acme: what is about it or its model, granting and revoking in two scopes each. Model acme/bert: what is
     // about it, granting and revoking in it.
-    let chain = 15 + 9;
-    let namespace = 7 + 9;
-    let model = 4 + 8;
+    let chain = 15 + 9 + 5;
+    let namespace = 7 + 9 + 5;
+    let model = 4 + 8 + 5;
     assert_eq!(allowed_count, chain + namespace + model);
 }
 
@@ -354,6 +358,8 @@ fn every_operation_is_allowed_to_exactly_the_owners_that_the_table_names() {
         (Owner::Version, &world.version_owner),
         (Owner::Account, &world.subject),
         (Owner::Recipient, &world.recipient),
+        (Owner::Certifier, &world.certifier),
+        (Owner::Reader, &world.reader),
         (Owner::Operator, &world.operator),
         (Owner::Validators, &world.operator),
     ] {
@@ -375,7 +381,7 @@ fn every_operation_is_allowed_to_exactly_the_owners_that_the_table_names() {
 #[test]
 fn every_account_rotates_its_own_keys() {
     let world = world();
-    let operation = rotation(&world.chain, &world.candidate);
+    let (operation, _) = rotation(&world.chain, &world.candidate, 70);
     let attempt = world
         .chain
         .signed(&world.candidate, 0, vec![operation.clone()]);
@@ -428,6 +434,13 @@ fn the_table_reads_as_intended() {
 | `yank_version` | publisher | chain, namespace, model | the namespace's owner, the model's owner, the version's owner |
 | `offer_transfer` | admin | chain, namespace, model | the model's owner |
 | `accept_transfer` | - | - | the account that it is offered to |
+| `record_event` | publisher | chain, namespace, model | the namespace's owner, the model's owner |
+| `certify` | certifier | chain, namespace, model | - |
+| `revoke_certification` | admin | chain, namespace, model | the namespace's owner, the account that certified |
+| `request_access` | - | - | every account |
+| `revoke_access` | publisher | chain, namespace, model | the namespace's owner, the model's owner, the version's owner |
+| `reseal_access` | - | - | the account that has access |
+| `rekey_version` | publisher | chain, namespace, model | the namespace's owner, the model's owner, the version's owner |
 ";
     assert_eq!(policy::markdown(), expected);
 }
@@ -436,7 +449,7 @@ fn the_table_reads_as_intended() {
 fn every_kind_has_the_name_that_its_operation_has_in_json() {
     let world = world();
     let mut operations = operations(&world);
-    operations.push(rotation(&world.chain, &world.subject));
+    operations.push(rotation(&world.chain, &world.subject, 70).0);
     let kinds: std::collections::BTreeSet<_> = operations.iter().map(Operation::kind).collect();
     assert_eq!(kinds.len(), policy::RULES.len());
     for operation in operations {

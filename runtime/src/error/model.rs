@@ -71,7 +71,7 @@ pub enum ModelError {
         /// Height at which it was deprecated.
         since: u64,
     },
-    /// The version is yanked: nothing new begins with it.
+    /// The version is yanked: no alias, access or certificate is given to it any more.
     #[error("version {id} is yanked since height {since}; use another version")]
     VersionYanked {
         /// The version.

@@ -1,6 +1,7 @@
 //! Models and their versions.
 
 use super::permission::{Owners, require};
+use super::provenance::{find_parents, link_parents};
 use super::subject::{log, model_of};
 use crate::session::{Session, Stop};
 use crate::{
@@ -86,6 +87,7 @@ pub(super) fn publish<S: StateReader>(
         return Err(TransactionError::VersionExists { id: id.clone() }.into());
     }
     let holders = check_unheld(session, &id.model.namespace, new.model_hash)?;
+    let lineage = find_parents(session, &id.model.namespace, new.parents)?;
 
     let version = Version {
         id: id.clone(),
@@ -108,6 +110,7 @@ pub(super) fn publish<S: StateReader>(
     );
     model.versions += 1;
     add_holder(session, id, new.model_hash, holders);
+    link_parents(session, id, new.parents, lineage)?;
     let event = Event::ModelRegistered {
         id: id.clone(),
         model_hash: new.model_hash,

@@ -12,6 +12,8 @@ pub(crate) struct Owners {
     pub(crate) version: Option<AccountId>,
     pub(crate) account: Option<AccountId>,
     pub(crate) recipient: Option<AccountId>,
+    pub(crate) certifier: Option<AccountId>,
+    pub(crate) reader: Option<AccountId>,
     pub(crate) operator: Option<AccountId>,
     /// Whether the sender operates a validator in force.
     pub(crate) validators: bool,
@@ -34,6 +36,8 @@ pub(crate) fn require<S: StateReader>(
             Owner::Version => owners.version,
             Owner::Account => owners.account,
             Owner::Recipient => owners.recipient,
+            Owner::Certifier => owners.certifier,
+            Owner::Reader => owners.reader,
             Owner::Operator => owners.operator,
             Owner::Validators => return owners.validators,
             Owner::Anyone => return true,

@@ -55,7 +55,7 @@ pub(super) fn subject_of<S: StateReader>(
     }
 }
 
-/// Refuses a version with which nothing new begins.
+/// Refuses a version that is yanked.
 pub(super) fn check_unyanked<S: StateReader>(
     session: &mut Session<'_, S>,
     id: &VersionId,

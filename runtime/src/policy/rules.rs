@@ -4,7 +4,7 @@ use super::{OperationKind, Owner, Rule, Target};
 use crate::Role;
 
 /// The table, one row an operation, in the order of [`OperationKind`].
-pub const RULES: [Rule; 27] = [
+pub const RULES: [Rule; 34] = [
     rule(
         OperationKind::AdmitAccount,
         Some(Role::Admin),
@@ -161,6 +161,48 @@ pub const RULES: [Rule; 27] = [
         None,
         Target::Model,
         &[Owner::Recipient],
+    ),
+    rule(
+        OperationKind::RecordEvent,
+        Some(Role::Publisher),
+        Target::Model,
+        &[Owner::Namespace, Owner::Model],
+    ),
+    rule(
+        OperationKind::Certify,
+        Some(Role::Certifier),
+        Target::Model,
+        &[],
+    ),
+    rule(
+        OperationKind::RevokeCertification,
+        Some(Role::Admin),
+        Target::Model,
+        &[Owner::Namespace, Owner::Certifier],
+    ),
+    rule(
+        OperationKind::RequestAccess,
+        None,
+        Target::Model,
+        &[Owner::Anyone],
+    ),
+    rule(
+        OperationKind::RevokeAccess,
+        Some(Role::Publisher),
+        Target::Model,
+        &[Owner::Namespace, Owner::Model, Owner::Version],
+    ),
+    rule(
+        OperationKind::ResealAccess,
+        None,
+        Target::Model,
+        &[Owner::Reader],
+    ),
+    rule(
+        OperationKind::RekeyVersion,
+        Some(Role::Publisher),
+        Target::Model,
+        &[Owner::Namespace, Owner::Model, Owner::Version],
     ),
 ];
 

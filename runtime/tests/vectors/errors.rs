@@ -270,3 +270,68 @@ pub fn model_errors() -> Vec<ModelError> {
         ModelError::OwnsAlready { account, model },
     ]
 }
+
+/// One of each about provenance, certification and access.
+pub fn assurance_errors() -> Vec<TransactionError> {
+    let id = version("acme/bert@1.0.0");
+    let (account, reader) = (account(1), account(2));
+    vec![
+        ProvenanceError::UnknownParent {
+            digest: digest(1),
+            relation: Relation::Merged,
+        }
+        .into(),
+        ProvenanceError::NothingNamed.into(),
+        CertificationError::OtherPolicy {
+            expected: 1,
+            got: 2,
+        }
+        .into(),
+        CertificationError::NotACertifier { account, policy: 1 }.into(),
+        CertificationError::OwnVersion {
+            account,
+            id: id.clone(),
+        }
+        .into(),
+        CertificationError::ExpiresTooEarly {
+            expires_at_ms: 1,
+            now_ms: 2,
+        }
+        .into(),
+        CertificationError::UnknownCertification {
+            id: id.clone(),
+            certification: 1,
+        }
+        .into(),
+        CertificationError::CertificationRevoked {
+            id: id.clone(),
+            certification: 1,
+            since: 2,
+        }
+        .into(),
+        AccessError::GrantExists {
+            id: id.clone(),
+            reader,
+            generation: 1,
+            key_index: 2,
+        }
+        .into(),
+        AccessError::NoAccess {
+            id: id.clone(),
+            reader,
+        }
+        .into(),
+        AccessError::AccessRevoked {
+            id: id.clone(),
+            reader,
+            since: 1,
+        }
+        .into(),
+        AccessError::RequestOpen {
+            id,
+            reader,
+            since: 1,
+        }
+        .into(),
+    ]
+}

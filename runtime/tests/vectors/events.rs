@@ -1,5 +1,6 @@
 //! Events of receipts.
 
+use super::operations::provenance;
 use super::{account, digest};
 use crate::chain::version;
 use cairn_runtime::*;
@@ -135,6 +136,55 @@ pub fn catalogue_events() -> Vec<Event> {
             model,
             from: account(1),
             to: account(2),
+        },
+    ]
+}
+
+/// One of each of provenance, certification and access.
+pub fn assurance_events() -> Vec<Event> {
+    let id = version("acme/bert@1.0.0");
+    let (reader, reason) = (account(1), "why".to_owned());
+    vec![
+        Event::ProvenanceRecorded {
+            model: id.model.clone(),
+            provenance: provenance(EventKind::Trained),
+        },
+        Event::VersionCertified {
+            id: id.clone(),
+            certification: 1,
+            check: "security".into(),
+            verdict: Verdict::Passed,
+        },
+        Event::CertificationRevoked {
+            id: id.clone(),
+            certification: 1,
+            reason: reason.clone(),
+        },
+        Event::AccessRequested {
+            id: id.clone(),
+            reader,
+            reason: reason.clone(),
+        },
+        Event::AccessRevoked {
+            id: id.clone(),
+            reader,
+            reason: reason.clone(),
+        },
+        Event::AccessDeclined {
+            id: id.clone(),
+            reader,
+            reason,
+        },
+        Event::AccessResealed {
+            id: id.clone(),
+            reader,
+            key_index: 2,
+        },
+        Event::VersionRekeyed {
+            id,
+            generation: 1,
+            manifest_digest: digest(2),
+            readers: vec![reader],
         },
     ]
 }

@@ -71,3 +71,22 @@ pub fn catalogue_keys() -> Vec<StateKey> {
         StateKey::Transfer(model),
     ]
 }
+
+/// Where provenance, certification and access lie.
+pub fn assurance_keys() -> Vec<StateKey> {
+    let id = version("acme/bert@1.0.0");
+    vec![
+        StateKey::Lineage(id.clone()),
+        StateKey::ChildCount(digest(1)),
+        StateKey::ChildAt(digest(1), 2),
+        StateKey::DigestEventCount(digest(3)),
+        StateKey::DigestEventAt(digest(3), 4),
+        StateKey::CertificationCount(id.clone()),
+        StateKey::CertificationAt(id.clone(), 5),
+        StateKey::AccessRequest(id.clone(), account(6)),
+        StateKey::AccessRequestCount(id.clone()),
+        StateKey::AccessRequestAt(id.clone(), 7),
+        StateKey::RekeyCount(id.clone()),
+        StateKey::RekeyAt(id, 8),
+    ]
+}

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+pub mod assurance;
 pub mod catalogue;
 pub mod errors;
 pub mod events;

@@ -102,6 +102,7 @@ pub fn operations() -> Vec<Operation> {
         Operation::Approve { proposal: 1 },
     ];
     operations.extend(catalogue_operations());
+    operations.extend(assurance_operations());
     operations
 }
 
@@ -148,6 +149,39 @@ fn catalogue_operations() -> Vec<Operation> {
         },
         Operation::AcceptTransfer { model: id.model },
     ]
+}
+
+fn assurance_operations() -> Vec<Operation> {
+    let id = "acme/bert@1.0.0";
+    vec![
+        Operation::RecordEvent {
+            model: model("acme/bert"),
+            provenance: provenance(EventKind::Other("audited".into())),
+        },
+        Operation::Certify {
+            id: version(id),
+            policy: 1,
+            check: "security".into(),
+            report: digest(2),
+            verdict: Verdict::Failed,
+            metrics: "{}".into(),
+            expires_at_ms: Some(3),
+        },
+        revoke_certification(id, 1),
+        request_access(id),
+        revoke_access(id, &actor(1)),
+        reseal(id, 1, 2),
+        rekey(id, 1, &[&actor(1)]),
+    ]
+}
+
+pub fn provenance(kind: EventKind) -> Provenance {
+    Provenance {
+        kind,
+        inputs: vec![digest(1), digest(2)],
+        outputs: vec![digest(3)],
+        statement: digest(4),
+    }
 }
 
 pub fn full_policy() -> NamespacePolicy {
