@@ -8,7 +8,8 @@ use cairn_crypto::{Digest, codec};
 use cairn_runtime::params::TRANSACTION_BYTES_CEILING;
 use cairn_runtime::tree::StateProof;
 use cairn_runtime::{
-    Account, AccountId, Grant, Outcome, Receipt, SignedTransaction, StateKey, Version, VersionId,
+    Account, AccountId, Grant, List, Outcome, Receipt, SignedTransaction, StateKey, Version,
+    VersionId,
 };
 use serde::Serialize;
 
@@ -36,7 +37,7 @@ pub enum Claim {
         /// The record under the header's `state_root`.
         proof: StateProof,
     },
-    /// This reader has access to this version.
+    /// This reader has access to this version: it was granted and not revoked.
     Grant {
         /// The version.
         id: VersionId,
@@ -65,8 +66,32 @@ pub enum Claim {
         /// The record under the header's `state_root`.
         proof: StateProof,
     },
-    /// The state holds, or does not hold, each of these. With a count and every ordinal below it, a complete list.
+    /// The state holds, or does not hold, each of these.
     Records(Vec<ProvedRecord>),
+    /// A list of the state has these entries and no others.
+    List(ListProof),
+}
+
+/// A complete list: what says how many entries there are, and each of them.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ListProof {
+    /// Which list.
+    pub list: List,
+    /// Borsh bytes of the record at [`List::count_key`], `None` when there is none.
+    pub count: Option<Vec<u8>>,
+    /// Its presence or absence under the header's `state_root`.
+    pub proof: StateProof,
+    /// The entries, in the order of their ordinals.
+    pub entries: Vec<ListEntry>,
+}
+
+/// An entry of a list.
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ListEntry {
+    /// Its Borsh bytes.
+    pub value: Vec<u8>,
+    /// The entry under the header's `state_root`.
+    pub proof: StateProof,
 }
 
 /// A transaction and its receipt, both at one index of the block.
@@ -129,6 +154,13 @@ pub enum Summary {
         /// What came of it.
         outcome: Outcome,
     },
+    /// A list is complete.
+    List {
+        /// Which.
+        list: List,
+        /// Its entries, in the order of their ordinals.
+        entries: Vec<RecordSummary>,
+    },
     /// These records are what the state holds. A single record or absence is a list of one.
     Records {
         /// In the bundle's order.
@@ -148,8 +180,8 @@ pub struct RecordSummary {
 }
 
 impl Claim {
-    /// The claim about one key of the state: of its own kind for a version, an account and a grant, general for
-    /// every other record, and `Absent` without one.
+    /// The claim about one key of the state: of its own kind for a version, an account and a grant in force, general
+    /// for every other record, and `Absent` without one.
     ///
     /// # Errors
     /// When `value` is not a record of the kind that the key promises.
@@ -172,12 +204,22 @@ impl Claim {
                 value: record(&value)?,
                 proof,
             },
-            StateKey::Grant(id, reader) => Self::Grant {
-                id,
-                reader,
-                value: record(&value)?,
-                proof,
-            },
+            StateKey::Grant(id, reader) => {
+                let grant: Grant = record(&value)?;
+                match grant.revoked {
+                    None => Self::Grant {
+                        id,
+                        reader,
+                        value: grant,
+                        proof,
+                    },
+                    Some(_) => Self::Record {
+                        key: StateKey::Grant(id, reader),
+                        value,
+                        proof,
+                    },
+                }
+            }
             key => Self::Record { key, value, proof },
         })
     }
@@ -218,6 +260,7 @@ impl Claim {
             Self::Grant { id, reader, .. } => vec![StateKey::Grant(id.clone(), *reader)],
             Self::Absent { key, .. } | Self::Record { key, .. } => vec![key.clone()],
             Self::Records(entries) => entries.iter().map(|entry| entry.key.clone()).collect(),
+            Self::List(proof) => proof.keys(),
         }
     }
 
@@ -245,6 +288,13 @@ impl Claim {
             } => {
                 present(header, StateKey::Grant(id.clone(), *reader), value, proof)?;
                 agree("reader", &value.reader, reader)?;
+                if let Some(notice) = &value.revoked {
+                    return Err(AuditError::AccessRevoked {
+                        id: Box::new(id.clone()),
+                        reader: *reader,
+                        since: notice.at,
+                    });
+                }
                 let (id, grant) = (id.clone(), Box::new(value.clone()));
                 Ok(Summary::Grant { id, grant })
             }
@@ -259,7 +309,42 @@ impl Claim {
                     .map(|entry| (&entry.key, entry.value.as_deref(), &entry.proof)),
             ),
             Self::Transaction(transaction) => transaction.verify(header),
+            Self::List(proof) => proof.verify(header),
         }
+    }
+}
+
+impl ListProof {
+    /// The key that says how many there are, and that of each entry.
+    fn keys(&self) -> Vec<StateKey> {
+        let entries = (0u64..).zip(&self.entries);
+        std::iter::once(self.list.count_key())
+            .chain(entries.map(|(ordinal, _)| self.list.entry_key(ordinal)))
+            .collect()
+    }
+
+    fn verify(&self, header: &Header) -> Result<Summary, AuditError> {
+        let key = self.list.count_key();
+        let count = self.count.as_deref();
+        records(header, [(&key, count, &self.proof)])?;
+        let expected = self.list.count(count)?;
+        let got = self.entries.len() as u64;
+        if got != expected {
+            return Err(AuditError::Incomplete {
+                key: Box::new(key),
+                expected,
+                got,
+            });
+        }
+        let keys: Vec<StateKey> = self.keys().into_iter().skip(1).collect();
+        let entries = keys
+            .iter()
+            .zip(&self.entries)
+            .map(|(key, entry)| (key, Some(entry.value.as_slice()), &entry.proof));
+        Ok(Summary::List {
+            list: self.list.clone(),
+            entries: proved(header, entries)?,
+        })
     }
 }
 
@@ -345,6 +430,14 @@ fn records<'a>(
     header: &Header,
     entries: impl IntoIterator<Item = (&'a StateKey, Option<&'a [u8]>, &'a StateProof)>,
 ) -> Result<Summary, AuditError> {
+    let records = proved(header, entries)?;
+    Ok(Summary::Records { records })
+}
+
+fn proved<'a>(
+    header: &Header,
+    entries: impl IntoIterator<Item = (&'a StateKey, Option<&'a [u8]>, &'a StateProof)>,
+) -> Result<Vec<RecordSummary>, AuditError> {
     let mut records = Vec::new();
     for (key, value, proof) in entries {
         let root = &header.state_root;
@@ -362,7 +455,7 @@ fn records<'a>(
             value: value.map(hex::encode),
         });
     }
-    Ok(Summary::Records { records })
+    Ok(records)
 }
 
 fn agree<T: PartialEq + std::fmt::Display>(

@@ -4,8 +4,8 @@ use crate::{bundle::MAGIC, key};
 use cairn_consensus::{BlockId, CertificateError, Epoch, Height, Round};
 use cairn_crypto::merkle::MerkleError;
 use cairn_crypto::{DecodeError, Digest};
-use cairn_runtime::StateKey;
 use cairn_runtime::tree::ProofError;
+use cairn_runtime::{AccountId, StateError, StateKey, VersionId};
 use std::time::Duration;
 
 /// Why bytes are no bundle.
@@ -60,6 +60,29 @@ pub enum AuditError {
         /// The certificate's.
         certificate: Epoch,
     },
+    /// The grant was revoked: the reader has no access.
+    #[error("access of account {reader} to version {id} is revoked since height {since}")]
+    AccessRevoked {
+        /// The version.
+        id: Box<VersionId>,
+        /// The reader.
+        reader: AccountId,
+        /// Height at which it was revoked.
+        since: u64,
+    },
+    /// A list with too few or too many entries.
+    #[error("{} says that there are {expected}, the bundle has {got}", key::readable(.key))]
+    Incomplete {
+        /// What says how many there are.
+        key: Box<StateKey>,
+        /// How many there are.
+        expected: u64,
+        /// How many the bundle has.
+        got: u64,
+    },
+    /// What says how many entries a list has is no such record.
+    #[error(transparent)]
+    Count(#[from] StateError),
     /// The header names other validators than those that are known to decide.
     #[error("block {height} names the validator set {expected}, but the set at hand is {got}")]
     Validators {

@@ -49,7 +49,9 @@ mod verify;
 
 pub use anchor::Anchor;
 pub use bundle::{Bundle, EpochChange, History, MAGIC, MAX_BUNDLE_BYTES};
-pub use claim::{Claim, ProvedRecord, RecordSummary, Summary, TransactionProof};
+pub use claim::{
+    Claim, ListEntry, ListProof, ProvedRecord, RecordSummary, Summary, TransactionProof,
+};
 pub use error::{AuditError, BundleError, HeadError};
 pub use head::{Advance, TrustedHead};
 pub use verify::{MAX_CLOCK_AHEAD, Verified, verify, verify_keys};

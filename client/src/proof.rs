@@ -66,12 +66,14 @@ impl Subject {
             Claim::Account { id, .. } => *self == Self::Account(*id),
             Claim::Grant { id, reader, .. } => *self == Self::Grant(id.clone(), *reader),
             Claim::Record { key, .. } => {
-                matches!(self, Self::Key(..)) && self.state_key().as_ref() == Some(key)
+                // A grant that was revoked is a record like any other.
+                matches!(self, Self::Key(..) | Self::Grant(..))
+                    && self.state_key().as_ref() == Some(key)
             }
             Claim::Absent { key, .. } => self.state_key().as_ref() == Some(key),
             Claim::Transaction(proof) => *self == Self::Transaction(proof.receipt.tx_hash),
             Claim::Block => *self == Self::Block(bundle.header.height.0),
-            Claim::Records(_) => false,
+            Claim::Records(_) | Claim::List(_) => false,
         };
         if about {
             return Ok(());
@@ -106,6 +108,7 @@ fn described(claim: &Claim) -> String {
         Claim::Absent { key, .. } => format!("the absence of {key:?}"),
         Claim::Record { key, .. } => format!("{key:?}"),
         Claim::Records(records) => format!("a list of {} records", records.len()),
+        Claim::List(proof) => format!("the list {:?}", proof.list),
     }
 }
 
@@ -259,7 +262,7 @@ impl Client {
         Ok((index, key))
     }
 
-    /// A reader's grant, proved; `None` when it is proved that there is none.
+    /// A reader's grant, proved; `None` when it is proved that there is none, or that it was revoked.
     ///
     /// # Errors
     /// As [`Client::prove`].

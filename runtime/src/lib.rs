@@ -83,6 +83,7 @@
 //! | `epoch` | when the validators change, and to whom |
 //! | [`genesis`] | the state at height 0 |
 //! | `state_key`, [`state`], [`query`] | where records lie and how they are read |
+//! | `list` | the lists of the state, which can be proven complete |
 //! | [`tree`] | the authenticated tree, speculative layers over it, and its proofs |
 
 #![forbid(unsafe_code)]
@@ -99,6 +100,7 @@ pub mod evidence;
 mod execute;
 pub mod genesis;
 mod governance;
+mod list;
 mod name;
 mod operation;
 mod operation_kind;
@@ -133,6 +135,7 @@ pub use event::{Event, ModelEvent, Outcome, Receipt};
 pub use execute::{BlockContext, BlockExecutor, Executed, receipts_root};
 pub use genesis::{GenesisAccount, GenesisNamespace, GenesisState, GenesisStateError};
 pub use governance::{Action, Proposal, Upgrade, quorum_power};
+pub use list::List;
 pub use name::{
     AccountId, MAX_DISPLAY_NAME_CHARS, MAX_NAME_CHARS, MAX_VERSION_CHARS, ModelName,
     ParseNameError, VersionId, check_display_name, check_name,

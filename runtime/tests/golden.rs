@@ -141,6 +141,14 @@ fn every_state_key_has_its_encoding() {
 }
 
 #[test]
+fn every_list_has_its_encoding_and_keys_of_its_own() {
+    vectors::lists::check_lists();
+    let lists = vectors::lists::lists(account(1));
+    let keys: std::collections::BTreeSet<_> = lists.iter().map(|list| list.entry_key(7)).collect();
+    assert_eq!(keys.len(), lists.len());
+}
+
+#[test]
 fn every_record_has_its_encoding() {
     let (id, holder) = (version("acme/bert@1.0.0"), actor(2));
     check_value("record_params", &ChainParams::default());

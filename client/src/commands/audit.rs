@@ -96,6 +96,15 @@ fn claim(bundle: &Bundle, verified: &Verified) -> Fields {
             )
             .add("sender", sender)
             .add("outcome", outcome_text(outcome)),
+        Summary::List { list, entries } => {
+            let all = format!("{list:?} is complete with {} entries", entries.len());
+            entries
+                .iter()
+                .fold(fields.add("proved", all), |fields, entry| {
+                    let value = entry.value.as_deref().unwrap_or_default();
+                    fields.add("proved", format!("{}: {value}", entry.key))
+                })
+        }
         Summary::Records { records } => {
             // The claim has the same keys in the same order, and not only as text.
             let names = keys(&bundle.claim).into_iter().map(record_name);

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod errors;
 pub mod events;
 pub mod keys;
+pub mod lists;
 pub mod operations;
 pub mod validators;
 
