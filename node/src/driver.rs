@@ -7,29 +7,31 @@
 
 use crate::accusations::Accusations;
 use crate::committee::Committee;
-use crate::epochs;
+use crate::epochs::{self, EpochError};
 use crate::executor::{ExecutorHandle, Work};
 use crate::fetch::Fetch;
 use crate::finality::Finality;
 use crate::mempool::Mempool;
 use crate::metrics::Metrics;
+use crate::recovery::recovery;
 use crate::speculation::{ExecutedBlock, Speculation};
 use crate::sync::SyncHandle;
 use crate::timers::Timers;
 use bytes::Bytes;
 use cairn_consensus::{
-    Admission, Block, BlockId, BlockRejection, Certificate, Effect, Epoch, EpochEnd, FinalityCert,
-    Input, Message, Recovery, Replica, Round, SafetyRecord, ValidatorId, ValidatorSetError,
-    Verified,
+    Admission, Block, BlockId, BlockRejection, Certificate, Config as ReplicaConfig, Effect, Epoch,
+    EpochEnd, FinalityCert, Input, Message, Recovery, Replica, Round, SafetyRecord, ValidatorId,
+    ValidatorSetError, Verified,
 };
 use cairn_crypto::Digest;
 use cairn_p2p::{Network, Plane};
-use cairn_storage::SafetyWrite;
-use cairn_storage::{FinalBlock, StorageError, Store};
+use cairn_runtime::query;
+use cairn_runtime::tree::StateAt;
+use cairn_storage::{FinalBlock, SafetyWrite, Snapshot, StorageError, Store};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Inputs taken in one turn: bounds how long the first of them waits for its write.
 const INPUTS_A_TURN: usize = 512;
@@ -66,6 +68,13 @@ pub enum DriverInput {
         /// Verified certificate of the last.
         cert: Arc<FinalityCert>,
     },
+    /// The state after a final block far above the tip was restored whole.
+    Restored {
+        /// The block, its certificate checked.
+        snapshot: Box<Snapshot>,
+        /// Is told when the node goes on from there.
+        done: oneshot::Sender<()>,
+    },
     /// Executing a final block gave another result than its header says.
     Diverged {
         /// The block.
@@ -83,6 +92,9 @@ pub enum DriverError {
     /// The store cannot be read or written: nothing more may be signed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// What consensus goes on from after a snapshot.
+    #[error(transparent)]
+    Recovery(#[from] EpochError),
     /// A quorum certified what this node finds wrong.
     #[error(
         "a quorum certified block {id}, which this node finds wrong ({reason}); \
@@ -128,6 +140,8 @@ pub struct Position {
 pub struct DriverParts {
     /// The state machine.
     pub replica: Replica,
+    /// What it was made for.
+    pub config: ReplicaConfig,
     /// Digest of the genesis document.
     pub chain_id: Digest,
     /// The node's store.
@@ -270,6 +284,13 @@ impl Driver {
                 let before = std::mem::take(effects);
                 self.perform(before)?;
                 effects.extend(self.commit_synced(&blocks, cert)?);
+            }
+            DriverInput::Restored { snapshot, done } => {
+                // What was signed so far is on disk before the replica begins anew.
+                let before = std::mem::take(effects);
+                self.perform(before)?;
+                effects.extend(self.adopt(&snapshot)?);
+                let _gave_up = done.send(());
             }
             DriverInput::Diverged { id, reason } => {
                 return Err(DriverError::Diverged { id, reason });
@@ -611,6 +632,42 @@ impl Driver {
             recent,
             history,
         }))
+    }
+
+    /// Moves the node to a snapshot: the store first, then everything that follows its tip. The replica begins
+    /// anew from the store, as after a start, with the safety record that is on disk.
+    fn adopt(&mut self, snapshot: &Snapshot) -> Result<Vec<Effect>, DriverError> {
+        let header = &snapshot.header;
+        if header.height.0 <= self.tip_height {
+            return Ok(Vec::new()); // Consensus was faster.
+        }
+        let started = Instant::now();
+        self.parts.store.adopt(snapshot)?;
+        self.observe_write("adopt", started);
+        let parts = &self.parts;
+        self.tip_height = header.height.0;
+        let state = StateAt::new(parts.store.tree(), header.height.0);
+        let waiting = parts.mempool.accounts().into_iter();
+        let next_nonces = waiting
+            .map(|account| Ok((account, query::nonce(&state, account)?)))
+            .collect::<Result<Vec<_>, EpochError>>()?;
+        parts.mempool.settle(&next_nonces, header.height.0);
+        parts.speculation.settle(header.height.0);
+        parts.executor.give(Work::Reset);
+        parts.network.set_height(header.height.0);
+        let records = query::validators(&state).map_err(EpochError::from)?;
+        if records != parts.committee.seats().records {
+            self.seat(records)?;
+        }
+        let parts = &self.parts;
+        parts.finality.announce(header.clone(), std::iter::empty());
+        tracing::info!(height = self.tip_height, "goes on from a snapshot");
+        let recovery = recovery(&parts.store)?;
+        let (replica, effects) = Replica::recover(parts.config.clone(), recovery, now_ms());
+        self.parts.replica = replica;
+        self.timers = Timers::default();
+        self.work = false;
+        Ok(effects)
     }
 
     fn observe_write(&self, operation: &str, started: Instant) {
