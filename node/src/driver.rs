@@ -5,6 +5,8 @@
 //! record and the newly final blocks in one synced batch, and only then sends. Signatures are
 //! checked on the worker pool between arrival and step.
 
+mod adoption;
+
 use crate::accusations::Accusations;
 use crate::committee::Committee;
 use crate::epochs::{self, EpochError};
@@ -13,7 +15,6 @@ use crate::fetch::Fetch;
 use crate::finality::Finality;
 use crate::mempool::Mempool;
 use crate::metrics::Metrics;
-use crate::recovery::recovery;
 use crate::speculation::{ExecutedBlock, Speculation};
 use crate::sync::SyncHandle;
 use crate::timers::Timers;
@@ -25,8 +26,6 @@ use cairn_consensus::{
 };
 use cairn_crypto::Digest;
 use cairn_p2p::{Network, Plane};
-use cairn_runtime::query;
-use cairn_runtime::tree::StateAt;
 use cairn_storage::{FinalBlock, SafetyWrite, Snapshot, StorageError, Store};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -632,42 +631,6 @@ impl Driver {
             recent,
             history,
         }))
-    }
-
-    /// Moves the node to a snapshot: the store first, then everything that follows its tip. The replica begins
-    /// anew from the store, as after a start, with the safety record that is on disk.
-    fn adopt(&mut self, snapshot: &Snapshot) -> Result<Vec<Effect>, DriverError> {
-        let header = &snapshot.header;
-        if header.height.0 <= self.tip_height {
-            return Ok(Vec::new()); // Consensus was faster.
-        }
-        let started = Instant::now();
-        self.parts.store.adopt(snapshot)?;
-        self.observe_write("adopt", started);
-        let parts = &self.parts;
-        self.tip_height = header.height.0;
-        let state = StateAt::new(parts.store.tree(), header.height.0);
-        let waiting = parts.mempool.accounts().into_iter();
-        let next_nonces = waiting
-            .map(|account| Ok((account, query::nonce(&state, account)?)))
-            .collect::<Result<Vec<_>, EpochError>>()?;
-        parts.mempool.settle(&next_nonces, header.height.0);
-        parts.speculation.settle(header.height.0);
-        parts.executor.give(Work::Reset);
-        parts.network.set_height(header.height.0);
-        let records = query::validators(&state).map_err(EpochError::from)?;
-        if records != parts.committee.seats().records {
-            self.seat(records)?;
-        }
-        let parts = &self.parts;
-        parts.finality.announce(header.clone(), std::iter::empty());
-        tracing::info!(height = self.tip_height, "goes on from a snapshot");
-        let recovery = recovery(&parts.store)?;
-        let (replica, effects) = Replica::recover(parts.config.clone(), recovery, now_ms());
-        self.parts.replica = replica;
-        self.timers = Timers::default();
-        self.work = false;
-        Ok(effects)
     }
 
     fn observe_write(&self, operation: &str, started: Instant) {

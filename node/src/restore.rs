@@ -21,10 +21,20 @@ use tokio::sync::oneshot;
 /// How long a node may take to answer: to read and send some megabytes.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
+/// Carries questions to other nodes.
+pub trait Ask: Send + Sync {
+    /// The answer; `None` when there is none in time, or none that can be read.
+    fn ask(
+        &self,
+        peer: PeerId,
+        request: DataRequest,
+    ) -> impl Future<Output = Option<DataResponse>> + Send;
+}
+
 /// See the [module](self).
-pub struct Restore {
+pub struct Restore<A = Network> {
     /// Carries requests.
-    pub network: Network,
+    pub network: A,
     /// Who certifies.
     pub committee: Arc<Committee>,
     /// The final tip.
@@ -39,7 +49,7 @@ pub struct Restore {
     pub after_blocks: u64,
 }
 
-impl Restore {
+impl<A: Ask> Restore<A> {
     /// Whether a node that claims height `claimed` would be far enough ahead.
     #[must_use]
     pub fn is_far(&self, claimed: u64) -> bool {
@@ -84,7 +94,8 @@ impl Restore {
                 epoch: tip.next_epoch().0,
                 height: begun.map(|begun| begun.height.0),
             };
-            let Some(DataResponse::Snapshot(Some(offer))) = self.ask(*peer, request).await else {
+            let Some(DataResponse::Snapshot(Some(offer))) = self.network.ask(*peer, request).await
+            else {
                 continue;
             };
             let (validators, chain_id) = (self.committee.set(), self.chain_id);
@@ -134,7 +145,8 @@ impl Restore {
             height: progress.height.0,
             after: progress.after,
         };
-        let Some(DataResponse::StateChunk(Some(chunk))) = self.ask(peer, request).await else {
+        let Some(DataResponse::StateChunk(Some(chunk))) = self.network.ask(peer, request).await
+        else {
             return Ok(None);
         };
         let store = self.store.clone();
@@ -149,9 +161,11 @@ impl Restore {
             Err(_) => Err(StorageError::Poisoned),
         }
     }
+}
 
+impl Ask for Network {
     async fn ask(&self, peer: PeerId, request: DataRequest) -> Option<DataResponse> {
-        let asked = self.network.request(peer, Bytes::from(request.encode()));
+        let asked = self.request(peer, Bytes::from(request.encode()));
         match tokio::time::timeout(ANSWER_TIME, asked).await {
             Ok(Ok(answer)) => {
                 let answer = DataResponse::decode(&answer);
