@@ -103,8 +103,14 @@ impl<A: Ask> Restore<A> {
                 snapshot::check(&offer, &tip, &validators, &chain_id).map(|()| offer)
             });
             match checked.await {
-                Ok(Ok(offer)) if self.is_far(offer.header.height.0) => return Some(*offer),
-                Ok(Ok(_)) => {}
+                Ok(Ok(offer)) => {
+                    let height = offer.header.height;
+                    // A state of a higher block that was begun is not given up.
+                    let lower = begun.is_some_and(|begun| height < begun.height);
+                    if self.is_far(height.0) && !lower {
+                        return Some(*offer);
+                    }
+                }
                 Ok(Err(error)) => tracing::warn!(%peer, %error, "unusable snapshot"),
                 Err(_) => return None,
             }

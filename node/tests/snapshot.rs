@@ -4,7 +4,7 @@
 
 use cairn_consensus::{
     Block, BlockId, CommitVoteBody, Epoch, FinalityCert, Header, Height, Round, SignerSet,
-    ValidatorIndex, payload_root,
+    Statement, ValidatorIndex, payload_root,
 };
 use cairn_crypto::merkle::Frontier;
 use cairn_crypto::{Digest, Seed, SigningKey};
