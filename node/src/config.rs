@@ -29,6 +29,10 @@ pub struct NodeConfig {
     /// Threads for network and API.
     #[serde(default = "two")]
     pub async_threads: usize,
+    /// Blocks behind the others from which on the node begins again from a snapshot of the state instead of executing
+    /// every block.
+    #[serde(default = "ten_thousand")]
+    pub snapshot_after_blocks: u64,
     /// Addresses of this node.
     pub listen: Listen,
     /// What the mempool may hold.
@@ -44,6 +48,10 @@ pub struct NodeConfig {
 
 fn two() -> usize {
     2
+}
+
+fn ten_thousand() -> u64 {
+    10_000
 }
 
 /// Where the node listens.
@@ -147,6 +155,9 @@ data_dir = "data"
 verify_threads = 0
 # Threads for network and API.
 async_threads = 2
+# Blocks behind the others from which on the node begins again from a snapshot of the state. It then has no blocks from
+# before the snapshot, but for those that it had.
+snapshot_after_blocks = 10000
 
 [listen]
 # Votes and proposals, from the other validators.
@@ -191,6 +202,7 @@ mod tests {
         assert_eq!(config.api, ApiLimits::default());
         assert_eq!(config.verify_threads, 0);
         assert_eq!(config.async_threads, two());
+        assert_eq!(config.snapshot_after_blocks, ten_thousand());
     }
 
     #[test]

@@ -5,9 +5,11 @@
 //! record and the newly final blocks in one synced batch, and only then sends. Signatures are
 //! checked on the worker pool between arrival and step.
 
+mod adoption;
+
 use crate::accusations::Accusations;
 use crate::committee::Committee;
-use crate::epochs;
+use crate::epochs::{self, EpochError};
 use crate::executor::{ExecutorHandle, Work};
 use crate::fetch::Fetch;
 use crate::finality::Finality;
@@ -18,18 +20,17 @@ use crate::sync::SyncHandle;
 use crate::timers::Timers;
 use bytes::Bytes;
 use cairn_consensus::{
-    Admission, Block, BlockId, BlockRejection, Certificate, Effect, Epoch, EpochEnd, FinalityCert,
-    Input, Message, Recovery, Replica, Round, SafetyRecord, ValidatorId, ValidatorSetError,
-    Verified,
+    Admission, Block, BlockId, BlockRejection, Certificate, Config as ReplicaConfig, Effect, Epoch,
+    EpochEnd, FinalityCert, Input, Message, Recovery, Replica, Round, SafetyRecord, ValidatorId,
+    ValidatorSetError, Verified,
 };
 use cairn_crypto::Digest;
 use cairn_p2p::{Network, Plane};
-use cairn_storage::SafetyWrite;
-use cairn_storage::{FinalBlock, StorageError, Store};
+use cairn_storage::{FinalBlock, SafetyWrite, Snapshot, StorageError, Store};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// Inputs taken in one turn: bounds how long the first of them waits for its write.
 const INPUTS_A_TURN: usize = 512;
@@ -66,6 +67,13 @@ pub enum DriverInput {
         /// Verified certificate of the last.
         cert: Arc<FinalityCert>,
     },
+    /// The state after a final block far above the tip was restored whole.
+    Restored {
+        /// The block, its certificate checked.
+        snapshot: Box<Snapshot>,
+        /// Is told when the node goes on from there.
+        done: oneshot::Sender<()>,
+    },
     /// Executing a final block gave another result than its header says.
     Diverged {
         /// The block.
@@ -83,6 +91,9 @@ pub enum DriverError {
     /// The store cannot be read or written: nothing more may be signed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// What consensus goes on from after a snapshot.
+    #[error(transparent)]
+    Recovery(#[from] EpochError),
     /// A quorum certified what this node finds wrong.
     #[error(
         "a quorum certified block {id}, which this node finds wrong ({reason}); \
@@ -128,6 +139,8 @@ pub struct Position {
 pub struct DriverParts {
     /// The state machine.
     pub replica: Replica,
+    /// What it was made for.
+    pub config: ReplicaConfig,
     /// Digest of the genesis document.
     pub chain_id: Digest,
     /// The node's store.
@@ -270,6 +283,13 @@ impl Driver {
                 let before = std::mem::take(effects);
                 self.perform(before)?;
                 effects.extend(self.commit_synced(&blocks, cert)?);
+            }
+            DriverInput::Restored { snapshot, done } => {
+                // What was signed so far is on disk before the replica begins anew.
+                let before = std::mem::take(effects);
+                self.perform(before)?;
+                effects.extend(self.adopt(&snapshot)?);
+                let _gave_up = done.send(());
             }
             DriverInput::Diverged { id, reason } => {
                 return Err(DriverError::Diverged { id, reason });

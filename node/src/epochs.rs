@@ -5,7 +5,7 @@ use cairn_audit::EpochChange;
 use cairn_consensus::{Epoch, FinalityCert, Header, Height, ValidatorSetError};
 use cairn_runtime::tree::StateAt;
 use cairn_runtime::{EpochRecord, StateError, StateKey, ValidatorRecord, query, state};
-use cairn_storage::{StorageError, Store};
+use cairn_storage::{EpochEnding, StorageError, Store};
 
 /// The end of an epoch cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -69,7 +69,9 @@ pub fn end_of(store: &Store, epoch: Epoch) -> Result<Option<(Header, FinalityCer
     };
     let height = Height(next.first_height.saturating_sub(1));
     let missing = |what| EpochError::Missing { what, height };
-    let header = store.header(height)?.ok_or_else(|| missing("header"))?;
+    let header = store
+        .lone_header(height)?
+        .ok_or_else(|| missing("header"))?;
     let certificate = store.certificate(height)?;
     let certificate = certificate.ok_or_else(|| missing("certificate"))?;
     Ok(Some((header, certificate)))
@@ -80,16 +82,39 @@ pub fn end_of(store: &Store, epoch: Epoch) -> Result<Option<(Header, FinalityCer
 /// # Errors
 /// [`EpochError`].
 pub fn changes_before(store: &Store, epoch: Epoch) -> Result<Vec<EpochChange>, EpochError> {
-    let mut changes = Vec::new();
-    for past in 0..epoch.0 {
+    let endings = endings(store, Epoch(0), epoch, usize::MAX)?.into_iter();
+    let changes = endings.map(|ending| EpochChange {
+        header: ending.header,
+        certificate: ending.certificate,
+        validators: ending.validators,
+    });
+    Ok(changes.collect())
+}
+
+/// The ends of the epochs from `first` to the one before `epoch`, oldest first, `most` at most.
+///
+/// # Errors
+/// [`EpochError`].
+pub fn endings(
+    store: &Store,
+    first: Epoch,
+    epoch: Epoch,
+    most: usize,
+) -> Result<Vec<EpochEnding>, EpochError> {
+    let mut endings = Vec::new();
+    for past in (first.0..epoch.0).take(most) {
         let Some((header, certificate)) = end_of(store, Epoch(past))? else {
             break;
         };
-        changes.push(EpochChange {
-            validators: validator_set(&validators_after(store, header.height)?)?,
+        let validators = match store.absent_validators(header.height)? {
+            Some(validators) => validators,
+            None => validator_set(&validators_after(store, header.height)?)?,
+        };
+        endings.push(EpochEnding {
             header,
             certificate,
+            validators,
         });
     }
-    Ok(changes)
+    Ok(endings)
 }

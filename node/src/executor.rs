@@ -83,6 +83,8 @@ pub enum Work {
     PayloadUnavailable(BlockId),
     /// Forget blocks that lost.
     Discard(Vec<BlockId>),
+    /// Forget all that waits: the final tip has moved past it.
+    Reset,
     /// End the thread.
     Stop,
 }
@@ -228,6 +230,12 @@ impl Executor {
                         self.waiting.remove(id);
                     }
                     self.parts.speculation.remove(ids);
+                }
+                Work::Reset => {
+                    for id in std::mem::take(&mut self.waiting).keys() {
+                        self.parts.payloads.remove(id);
+                    }
+                    self.build = None;
                 }
                 Work::Stop => break,
             }

@@ -28,6 +28,7 @@
 //! | `accusations` | evidence of validators that signed two contents |
 //! | `inbound`, `serve`, `wire` | what other nodes send and ask |
 //! | `fetch`, `sync` | what this node asks others for |
+//! | `snapshot`, `restore`, `recovery` | beginning from a recent state instead of from every block |
 //! | `finality`, `handle`, `metrics` | what the outside sees |
 //! | `api` | the HTTP API |
 //! | `devnet` | many validators on one machine |
@@ -52,7 +53,10 @@ pub mod mempool;
 pub mod metrics;
 pub mod node;
 pub mod payloads;
+pub mod recovery;
+pub mod restore;
 pub mod serve;
+pub mod snapshot;
 pub mod speculation;
 pub mod sync;
 pub mod timers;

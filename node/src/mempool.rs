@@ -314,6 +314,12 @@ impl Mempool {
         Ok(selected)
     }
 
+    /// The accounts that have transactions waiting.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<AccountId> {
+        self.lock().by_account.keys().copied().collect()
+    }
+
     /// Removes what final blocks made obsolete: for each account every nonce below the one given,
     /// and whatever expired below `height`.
     pub fn settle(&self, next_nonces: &[(AccountId, u64)], height: u64) {

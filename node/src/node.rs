@@ -23,6 +23,8 @@ use crate::intake::Intake;
 use crate::mempool::Mempool;
 use crate::metrics::Metrics;
 use crate::payloads::Payloads;
+use crate::recovery::recovery;
+use crate::restore::Restore;
 use crate::serve::Answers;
 use crate::speculation::Speculation;
 use crate::sync::{Sync, SyncHandle};
@@ -154,6 +156,15 @@ impl Node {
                 finality: Arc::clone(&finality),
                 chain_id,
                 executor: executor.clone(),
+                restore: Restore {
+                    network: network.clone(),
+                    committee: Arc::clone(&committee),
+                    finality: Arc::clone(&finality),
+                    chain_id,
+                    store: store.clone(),
+                    driver: driver_inputs.clone(),
+                    after_blocks: config.snapshot_after_blocks,
+                },
             }
             .run(sync_hints),
         );
@@ -186,19 +197,18 @@ impl Node {
             .run(events),
         );
 
-        let (replica, effects) = Replica::recover(
-            ReplicaConfig {
-                chain_id,
-                params: genesis.consensus.clone(),
-                id: Some(identity.id),
-                signers: identity.signers,
-            },
-            database::recovery(&store)?,
-            now_ms(),
-        );
+        let config_of_replica = ReplicaConfig {
+            chain_id,
+            params: genesis.consensus.clone(),
+            id: Some(identity.id),
+            signers: identity.signers,
+        };
+        let (replica, effects) =
+            Replica::recover(config_of_replica.clone(), recovery(&store)?, now_ms());
         let driver_thread = {
             let driver = Driver::new(DriverParts {
                 replica,
+                config: config_of_replica,
                 chain_id,
                 store: store.clone(),
                 speculation,

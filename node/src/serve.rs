@@ -1,15 +1,18 @@
 //! Answers other nodes' requests from the store and the mempool.
 
+use crate::epochs::EpochError;
 use crate::mempool::Mempool;
+use crate::snapshot;
 use crate::speculation::Speculation;
 use crate::wire::{
     BlockBody, DataRequest, DataResponse, FULL_ANSWER_BYTES, MAX_BLOCKS, MAX_DATA_BYTES,
     MAX_REQUESTED_TRANSACTIONS,
 };
 use bytes::Bytes;
-use cairn_consensus::{Block, BlockId, Height};
+use cairn_consensus::{Block, BlockId, Epoch, Height};
 use cairn_crypto::Digest;
 use cairn_p2p::{PeerId, Responder};
+use cairn_runtime::tree::{self, CHUNK_BYTES};
 use cairn_storage::{StorageError, Store};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
@@ -66,13 +69,22 @@ impl Answers {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn response(&self, request: DataRequest) -> Result<DataResponse, StorageError> {
+    pub fn response(&self, request: DataRequest) -> Result<DataResponse, EpochError> {
         Ok(match request {
             DataRequest::Transactions(hashes) => {
                 DataResponse::Transactions(self.transactions(&hashes)?)
             }
             DataRequest::Block(id) => DataResponse::Block(self.block(&id)?),
             DataRequest::FinalBlocks { from, max } => self.final_blocks(from, max)?,
+            DataRequest::Snapshot { epoch, height } => {
+                let offer = snapshot::offer(&self.store, Epoch(epoch), height.map(Height))?;
+                DataResponse::Snapshot(offer.map(Box::new))
+            }
+            DataRequest::StateChunk { height, after } => {
+                let here = self.store.header(Height(height))?.is_some();
+                let chunk = || tree::read_chunk(self.store.tree(), height, after, CHUNK_BYTES);
+                DataResponse::StateChunk(here.then(chunk).transpose()?)
+            }
         })
     }
 

@@ -2,11 +2,13 @@
 //!
 //! A range of final blocks comes with the certificate of its last block; ids are checked by hash
 //! links, so one certificate serves the range. The executor then executes every block and compares
-//! the result with its header before the driver commits it.
+//! the result with its header before the driver commits it. A node that is far behind first goes to a recent state
+//! (`restore`).
 
 use crate::committee::Committee;
 use crate::executor::{ExecutorHandle, SyncedBlock, Work};
 use crate::finality::Finality;
+use crate::restore::Restore;
 use crate::wire::{BlockBody, DataRequest, DataResponse, MAX_BLOCKS};
 use bytes::Bytes;
 use cairn_consensus::{FinalityCert, Header, ValidatorId, ValidatorSet, payload_root};
@@ -147,6 +149,8 @@ pub struct Sync {
     pub chain_id: Digest,
     /// Executes what is fetched.
     pub executor: ExecutorHandle,
+    /// Goes to a recent state when there are too many blocks to execute.
+    pub restore: Restore,
 }
 
 impl Sync {
@@ -169,9 +173,13 @@ impl Sync {
     }
 
     async fn catch_up(&self, hint: Hint, active: &AtomicBool) {
-        let mut candidates: Vec<PeerId> = hint.from.into_iter().collect();
-        let others = self.committee.others().into_iter();
-        candidates.extend(others.filter(|peer| Some(*peer) != hint.from));
+        let mut candidates = self.candidates(&hint);
+        if self.restore.is_far(hint.height) {
+            let begun = || active.store(true, Ordering::Release);
+            if self.restore.run(&candidates, begun).await {
+                candidates = self.candidates(&hint); // Others may decide by now.
+            }
+        }
         let mut candidates = candidates.into_iter();
         let Some(mut peer) = candidates.next() else {
             return;
@@ -190,6 +198,14 @@ impl Sync {
             peer = next;
         }
         tracing::info!(height = self.finality.height(), "caught up");
+    }
+
+    /// Whom to ask, the one who says that it is ahead first.
+    fn candidates(&self, hint: &Hint) -> Vec<PeerId> {
+        let mut candidates: Vec<PeerId> = hint.from.into_iter().collect();
+        let others = self.committee.others().into_iter();
+        candidates.extend(others.filter(|peer| Some(*peer) != hint.from));
+        candidates
     }
 
     /// Fetches, checks and hands over one range; whether the tip moved in time.

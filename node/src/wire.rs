@@ -4,6 +4,8 @@ use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_consensus::{Block, BlockId, FinalityCert};
 use cairn_crypto::Digest;
 use cairn_crypto::codec::{self, DecodeError};
+use cairn_runtime::tree::StateChunk;
+use cairn_storage::Snapshot;
 
 /// Bytes of the largest message of either kind: a range of blocks with their transactions.
 pub const MAX_DATA_BYTES: usize = 32 << 20;
@@ -35,6 +37,20 @@ pub enum DataRequest {
         /// At most so many.
         max: u32,
     },
+    /// What it takes to begin from a recent final block.
+    Snapshot {
+        /// The asker knows the validators of this epoch.
+        epoch: u64,
+        /// The block wanted, if a state was begun; else, or when it is not here, any recent one.
+        height: Option<u64>,
+    },
+    /// Leaves of the state after a final block.
+    StateChunk {
+        /// Height of the block.
+        height: u64,
+        /// The place after which they begin; none for the first.
+        after: Option<Digest>,
+    },
 }
 
 /// A final block and its transactions.
@@ -62,6 +78,10 @@ pub enum DataResponse {
         /// The answering node's final height.
         height: u64,
     },
+    /// The block to begin from, if there is one.
+    Snapshot(Option<Box<Snapshot>>),
+    /// The leaves, if the state is here.
+    StateChunk(Option<StateChunk>),
 }
 
 macro_rules! wire {

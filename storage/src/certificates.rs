@@ -36,7 +36,30 @@ pub(crate) fn stage(
     if ends_epoch || reaches {
         batch.put_bytes(Table::Chain, &schema::at_height(schema::KEPT, last), &[]);
     }
-    for height in swept(first, last) {
+    sweep(db, first, last, last, batch)
+}
+
+/// Adds a certificate that is kept for good.
+pub(crate) fn keep(cert: &FinalityCert, batch: &mut Batch<'_>) -> Result<(), StorageError> {
+    batch.put(Table::Certificates, &cert.height.0.to_be_bytes(), cert)?;
+    batch.put_bytes(
+        Table::Chain,
+        &schema::at_height(schema::KEPT, cert.height),
+        &[],
+    );
+    Ok(())
+}
+
+/// Drops what leaves the window when the tip moves from below `first` to `last`. Above `newest` there were no
+/// certificates.
+pub(crate) fn sweep(
+    db: &Database,
+    first: Height,
+    last: Height,
+    newest: Height,
+    batch: &mut Batch<'_>,
+) -> Result<(), StorageError> {
+    for height in swept(first, last).take_while(|height| *height <= newest.0) {
         let kept = schema::at_height(schema::KEPT, Height(height));
         if db.get(Table::Chain, &kept)?.is_none() {
             batch.delete(Table::Certificates, &height.to_be_bytes());

@@ -42,7 +42,7 @@ impl Store {
     pub fn headers_up_to(&self, height: Height, count: u64) -> Result<Vec<Header>, StorageError> {
         let first = (height.0 + 1).saturating_sub(count);
         (first..=height.0)
-            .filter_map(|height| self.header(Height(height)).transpose())
+            .filter_map(|height| self.lone_header(Height(height)).transpose())
             .collect()
     }
 
@@ -70,12 +70,15 @@ impl Store {
         let Some(header) = self.header(height)? else {
             return Ok(None);
         };
-        let payload = self.payload(height)?.ok_or_else(|| {
-            self.inner
+        match self.payload(height)? {
+            Some(payload) => Ok(Some(Block { header, payload })),
+            // The tip that a snapshot began from has no more than a header.
+            None if self.is_absent(height)? => Ok(None),
+            None => Err(self
+                .inner
                 .db
-                .damaged(format!("the payload of block {height} is missing"))
-        })?;
-        Ok(Some(Block { header, payload }))
+                .damaged(format!("the payload of block {height} is missing"))),
+        }
     }
 
     /// Height of a final block.
@@ -154,16 +157,32 @@ impl Store {
 
     fn history_node(&self, level: u8, index: u64) -> Result<Digest, StorageError> {
         let db = &self.inner.db;
-        db.get(Table::Chain, &schema::history_node(level, index))?
-            .and_then(|value| Some(Digest::new(<[u8; 32]>::try_from(&*value).ok()?)))
-            .ok_or_else(|| {
-                db.damaged(format!(
-                    "node {index} of level {level} of the history tree is missing"
-                ))
-            })
+        let node = db
+            .get(Table::Chain, &schema::history_node(level, index))?
+            .and_then(|value| Some(Digest::new(<[u8; 32]>::try_from(&*value).ok()?)));
+        if let Some(node) = node {
+            return Ok(node);
+        }
+        let (first, last) = (index << level, ((index + 1) << level) - 1);
+        match self.with_chain(|chain| chain.lacks(Height(first), Height(last)))? {
+            Some(height) => Err(StorageError::NotHere { height }),
+            None => Err(db.damaged(format!(
+                "node {index} of level {level} of the history tree is missing"
+            ))),
+        }
     }
 
-    fn read_at<T: BorshDeserialize>(
+    /// The frontier over the ids of the blocks 0 to `size - 1`.
+    ///
+    /// # Errors
+    /// [`StorageError::History`] unless `size` is at most the tip's height + 1; [`StorageError::NotHere`] when a
+    /// snapshot passed over a part of it.
+    pub fn history_at(&self, size: u64) -> Result<Frontier, StorageError> {
+        self.check_history(0, size, true)?;
+        Frontier::from_nodes(size, |level, index| self.history_node(level, index))
+    }
+
+    pub(crate) fn read_at<T: BorshDeserialize>(
         &self,
         tag: u8,
         height: Height,

@@ -107,21 +107,34 @@ impl Database {
         entries.status().map_err(|error| self.error(error))
     }
 
+    /// Every entry of a table, in order of the keys.
+    pub(crate) fn each(
+        &self,
+        table: Table,
+        mut visit: impl FnMut(&[u8], &[u8]) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        options.set_total_order_seek(true);
+        let all = self
+            .db
+            .iterator_cf_opt(self.table(table), options, IteratorMode::Start);
+        for entry in all {
+            let (key, value) = entry.map_err(|error| self.error(error))?;
+            visit(&key, &value)?;
+        }
+        Ok(())
+    }
+
     /// Reads every entry of every table, so that the engine checks every checksum. Returns entries and bytes.
     pub(crate) fn scan(&self) -> Result<(u64, u64), StorageError> {
         let (mut entries, mut bytes) = (0, 0);
         for table in Table::ALL {
-            let mut options = ReadOptions::default();
-            options.fill_cache(false);
-            options.set_total_order_seek(true);
-            let all = self
-                .db
-                .iterator_cf_opt(self.table(table), options, IteratorMode::Start);
-            for entry in all {
-                let (key, value) = entry.map_err(|error| self.error(error))?;
+            self.each(table, |key, value| {
                 entries += 1;
                 bytes += (key.len() + value.len()) as u64;
-            }
+                Ok(())
+            })?;
         }
         Ok((entries, bytes))
     }

@@ -189,6 +189,31 @@ pub enum StorageError {
         /// Blocks that there are, genesis included.
         blocks: u64,
     },
+    /// The node began from a snapshot above this block.
+    #[error(
+        "block {height} is not here: this node began from a later snapshot of the state; ask a node that has all blocks"
+    )]
+    NotHere {
+        /// The block, or the first of those needed that are absent.
+        height: Height,
+    },
+    /// A snapshot does not go with this store.
+    #[error(
+        "the snapshot of height {height} cannot be used: {what} {expected} is needed, not {got}; take another one"
+    )]
+    Snapshot {
+        /// Height of the snapshot.
+        height: Height,
+        /// What does not fit.
+        what: &'static str,
+        /// What is needed.
+        expected: String,
+        /// What there is.
+        got: String,
+    },
+    /// A chunk of a state is not the next one of what is being restored.
+    #[error(transparent)]
+    Chunk(#[from] cairn_runtime::tree::ChunkError),
     /// A thread panicked in the middle of a write; what is in memory may not be what is on disk.
     #[error(
         "an earlier write to the store failed half way in memory: start the node again (the disk is consistent)"

@@ -27,6 +27,7 @@
 //! | `store.rs`    | [`Store`]: opening, the genesis block, checking |
 //! | `safety.rs`   | [`SafetyWrite`]: the safety record and blocks that are not final |
 //! | `commit.rs`   | [`FinalBlock`]: finality in one write |
+//! | `restore.rs` | [`Snapshot`]: beginning from a state instead of from every block |
 //! | `certificates.rs` | which finality certificates are kept |
 //! | `chain.rs`    | reading headers, blocks, transactions, certificates and history proofs |
 //! | `tree.rs`     | [`TreeView`]: the state tree for the runtime |
@@ -44,6 +45,7 @@ mod commit;
 mod database;
 mod error;
 mod options;
+mod restore;
 mod safety;
 mod schema;
 mod state_cache;
@@ -55,6 +57,7 @@ pub use certificates::{CERTIFICATE_INTERVAL, CERTIFICATE_WINDOW};
 pub use commit::FinalBlock;
 pub use error::StorageError;
 pub use options::StoreOptions;
+pub use restore::{EpochEnding, Restoring, Snapshot};
 pub use safety::SafetyWrite;
 pub use store::{Scan, Store};
 pub use tree::TreeView;

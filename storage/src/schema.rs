@@ -6,6 +6,8 @@
 //! | | `chain` | chain id |
 //! | | `tip` | height of the last final block |
 //! | | `history` | frontier over the ids of blocks 0..=tip |
+//! | | `restore` | the snapshot that is being restored, and how far |
+//! | | `absent` | ranges of blocks that a snapshot passed over, first and last height |
 //! | | `sequence` | number of the last synced write, which the witness file repeats |
 //! | | `safety/...` | the safety record, one key a part, so that only what changed is written |
 //! | | `B` + block id | a block that is stored but not final |
@@ -13,6 +15,8 @@
 //! | `chain` | `H` + height | header |
 //! | | `P` + height | payload |
 //! | | `R` + height | receipts |
+//! | | `h` + height | header of a block that is not here otherwise |
+//! | | `V` + height | validators that such a block named |
 //! | | `K` + height | nothing: marks a certificate that is kept for good |
 //! | | `M` + level + index | node of the history tree (RFC 6962) |
 //! | `certificates` | height | finality certificate |
@@ -81,6 +85,8 @@ pub(crate) const META_SCHEMA: &[u8] = b"schema";
 pub(crate) const META_CHAIN: &[u8] = b"chain";
 pub(crate) const META_TIP: &[u8] = b"tip";
 pub(crate) const META_HISTORY: &[u8] = b"history";
+pub(crate) const META_RESTORE: &[u8] = b"restore";
+pub(crate) const META_ABSENT: &[u8] = b"absent";
 pub(crate) const META_SEQUENCE: &[u8] = b"sequence";
 
 pub(crate) const SAFETY_POSITIONS: &[u8] = b"safety/positions";
@@ -96,6 +102,8 @@ pub(crate) const PENDING_BODY: u8 = b'b';
 pub(crate) const HEADER: u8 = b'H';
 pub(crate) const PAYLOAD: u8 = b'P';
 pub(crate) const RECEIPTS: u8 = b'R';
+pub(crate) const LONE_HEADER: u8 = b'h';
+pub(crate) const VALIDATORS: u8 = b'V';
 pub(crate) const KEPT: u8 = b'K';
 const HISTORY_NODE: u8 = b'M';
 const BLOCK_HEIGHT: u8 = b'I';

@@ -77,6 +77,13 @@ impl StateCache {
         *height = since;
     }
 
+    /// Forgets all values: the newest height is another one now, and what changed on the way is not known.
+    pub(crate) fn begin_at(&self, newest: u64) {
+        let mut height = self.height.write().unwrap_or_else(PoisonError::into_inner);
+        self.values.clear();
+        *height = newest;
+    }
+
     /// Whether a value of the place is known, so that it was written before.
     pub(crate) fn has_value(&self, place: &KeyHash) -> bool {
         self.values.peek(place).is_some()
@@ -87,12 +94,13 @@ impl StateCache {
         self.nodes.get(key).map(|node| node.decode())
     }
 
-    /// The value of a place at a height, from here or from the engine, which `read` asks for that height.
+    /// The value of a place at a height, from here or from the engine, which `read` asks for that height or the newest
+    /// one, if that is lower: above it there may be values of a state that is being restored.
     pub(crate) fn value<E>(
         &self,
         at: u64,
         place: KeyHash,
-        read: impl FnOnce() -> Result<Option<OwnedValue>, E>,
+        read: impl FnOnce(u64) -> Result<Option<OwnedValue>, E>,
     ) -> Result<Option<OwnedValue>, E> {
         if let Some(newest) = self.values.get(&place)
             && newest.since <= at
@@ -100,7 +108,7 @@ impl StateCache {
             return Ok(newest.value.map(|value| value.to_vec()));
         }
         let height = self.height.read().unwrap_or_else(PoisonError::into_inner);
-        let value = read()?;
+        let value = read(at.min(*height))?;
         // Only what holds at the newest height is kept; nothing is remembered about what is not there: anybody may
         // ask for any number of places.
         if at == *height
@@ -176,7 +184,7 @@ mod tests {
                     Step::Read { key, back } => {
                         let at = height.saturating_sub(back);
                         let place = KeyHash::with::<sha2::Sha256>([key]);
-                        let read = || engine.get_value_option(at, place);
+                        let read = |at| engine.get_value_option(at, place);
                         let got = cache.value(at, place, read).unwrap();
                         prop_assert_eq!(got, engine.get_value_option(at, place).unwrap());
                     }

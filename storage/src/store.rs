@@ -36,6 +36,8 @@ pub(crate) struct Chain {
     pub(crate) tip_id: BlockId,
     /// Over the ids of blocks 0..=tip.
     pub(crate) history: Frontier,
+    /// Ranges of blocks that a snapshot passed over, first and last height, in order.
+    pub(crate) absent: Vec<(Height, Height)>,
 }
 
 /// What only the one who writes needs.
@@ -124,6 +126,7 @@ impl Store {
             tip: header.clone(),
             tip_id: header.id(),
             history: Frontier::new(),
+            absent: Vec::new(),
         };
         let mut writes = self.inner.db.batch();
         writes.put(Table::Meta, schema::META_CHAIN, &chain.id)?;
@@ -232,13 +235,24 @@ impl Chain {
                 history.len()
             )));
         }
+        let absent = db
+            .read(Table::Meta, schema::META_ABSENT)?
+            .unwrap_or_default();
         let tip_id = tip.id();
         Ok(Some(Self {
             id,
             tip,
             tip_id,
             history,
+            absent,
         }))
+    }
+
+    /// The first absent block of `first..=last`, if there is one.
+    pub(crate) fn lacks(&self, first: Height, last: Height) -> Option<Height> {
+        let mut ranges = self.absent.iter();
+        let range = ranges.find(|range| range.0 <= last && first <= range.1)?;
+        Some(range.0.max(first))
     }
 
     /// Makes `header` the tip: its header, its id, and its leaf of the history tree.

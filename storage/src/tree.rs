@@ -11,9 +11,9 @@ use jmt::{KeyHash, OwnedValue, Version};
 use std::sync::Arc;
 
 /// Before a value: it was written at this height.
-const PRESENT: u8 = 1;
+pub(crate) const PRESENT: u8 = 1;
 /// Instead of a value: it was deleted at this height.
-const DELETED: u8 = 0;
+pub(crate) const DELETED: u8 = 0;
 
 /// The state tree at all heights that are final. Cloning is cheap.
 ///
@@ -98,11 +98,11 @@ impl TreeReader for TreeView {
         Ok(self
             .inner
             .cache
-            .value(max_version, place, || self.read_value(max_version, place))?)
+            .value(max_version, place, |height| self.read_value(height, place))?)
     }
 
     fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
-        anyhow::bail!("the state tree grows by whole blocks; it is not restored leaf by leaf")
+        anyhow::bail!("what is being restored knows its last leaf itself")
     }
 }
 

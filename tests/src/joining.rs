@@ -3,7 +3,7 @@
 use crate::Network;
 use cairn_crypto::keyfile::{self, Argon2Params, KeyMaterial};
 use cairn_crypto::{Digest, NodeKeys};
-use cairn_node::config::{NodeConfig, Peer};
+use cairn_node::config::Peer;
 use cairn_node::devnet::Layout;
 use cairn_runtime::{AccountId, ValidatorKeyClaim, ValidatorKeyProof};
 use std::path::Path;
@@ -63,15 +63,6 @@ impl Network {
         config.next_key_file = Some(path);
         self.write_config(index, &config);
         next
-    }
-
-    fn config(&self, index: usize) -> NodeConfig {
-        NodeConfig::load(&self.layout().config(index)).expect("the configuration is sound")
-    }
-
-    fn write_config(&self, index: usize, config: &NodeConfig) {
-        let text = toml::to_string(config).expect("a configuration is TOML");
-        std::fs::write(self.layout().config(index), text).expect("a file can be written");
     }
 }
 

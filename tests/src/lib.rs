@@ -24,6 +24,7 @@
 //! | [`load`] | [`Load`]: accounts that send transactions until they are told to stop |
 //! | [`numbers`] | [`Numbers`]: bytes that look random and are the same in each run |
 //! | [`ports`] | free ports |
+//! | [`settings`] | the configuration of validators, read and changed |
 //! | [`wait`] | waiting for a condition, with a deadline |
 
 #![forbid(unsafe_code)]
@@ -36,6 +37,7 @@ pub mod network;
 pub mod numbers;
 pub mod person;
 pub mod ports;
+pub mod settings;
 pub mod wait;
 
 pub use account::Account;

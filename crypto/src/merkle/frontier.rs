@@ -60,6 +60,29 @@ impl Frontier {
         self.len += 1;
     }
 
+    /// The frontier of a tree of `len` leaves, from stored nodes: `get(level, index)` returns a complete subtree as
+    /// [`push_with`](Self::push_with) reported it.
+    ///
+    /// # Errors
+    /// Whatever `get` returns.
+    pub fn from_nodes<E>(
+        len: u64,
+        mut get: impl FnMut(u8, u64) -> Result<Digest, E>,
+    ) -> Result<Self, E> {
+        let peaks = peaks(len).map(|(level, index)| get(level, index));
+        Ok(Self {
+            len,
+            peaks: peaks.collect::<Result<_, E>>()?,
+        })
+    }
+
+    /// The complete subtrees that the tree consists of, largest first: level, index in the level, and hash.
+    pub fn peaks(&self) -> impl Iterator<Item = (u8, u64, Digest)> {
+        peaks(self.len)
+            .zip(&self.peaks)
+            .map(|((level, index), hash)| (level, index, *hash))
+    }
+
     /// The root; of the empty tree it is `SHA-256("")`.
     pub fn root(&self) -> Digest {
         let mut smallest_first = self.peaks.iter().rev();
@@ -68,6 +91,14 @@ impl Frontier {
         };
         smallest_first.fold(*last, |right, left| node_hash(left, &right))
     }
+}
+
+/// Level and index of the complete subtrees of a tree of `len` leaves, largest first: one for each bit of `len`.
+fn peaks(len: u64) -> impl Iterator<Item = (u8, u64)> {
+    (0..64_u8)
+        .rev()
+        .filter(move |level| (len >> level) & 1 == 1)
+        .map(move |level| (level, (len >> level) - 1))
 }
 
 impl BorshDeserialize for Frontier {
@@ -83,5 +114,33 @@ impl BorshDeserialize for Frontier {
             return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         Ok(Self { len, peaks })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::merkle::leaf_hash;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn a_frontier_of_any_size_is_made_of_the_nodes_that_a_larger_tree_stored() {
+        let (mut tree, mut nodes, mut sizes) = (Frontier::new(), BTreeMap::new(), Vec::new());
+        for leaf in 0..70_u64 {
+            sizes.push(tree.clone());
+            tree.push_with(leaf_hash(&leaf.to_be_bytes()), |level, index, hash| {
+                nodes.insert((level, index), hash);
+            });
+        }
+        for (len, expected) in (0..).zip(&sizes) {
+            let get = |level, index| nodes.get(&(level, index)).copied().ok_or((level, index));
+            let made = Frontier::from_nodes(len, get).unwrap();
+            assert_eq!(&made, expected);
+            for (level, index, hash) in made.peaks() {
+                assert_eq!(nodes[&(level, index)], hash);
+            }
+        }
     }
 }

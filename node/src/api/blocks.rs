@@ -3,7 +3,7 @@
 use super::{
     extract::{self, InPath, InQuery},
     problem::ApiProblem,
-    snapshot::Snapshot,
+    snapshot::{Snapshot, not_here},
     state::{ApiState, Shared},
 };
 use axum::{body::Body, extract::State, http::Response};
@@ -48,7 +48,11 @@ pub(super) async fn show(
                     }
                 },
             };
-            view(shared, snapshot, height)?.ok_or_else(missing)
+            let last = snapshot.position().0;
+            match view(shared, snapshot, height)? {
+                None if height <= last => Err(not_here(height, last)),
+                block => block.ok_or_else(missing),
+            }
         })
         .await
 }
@@ -80,6 +84,9 @@ pub(super) async fn list(
             let mut items = Vec::new();
             for height in listing.from..end {
                 items.extend(view(shared, snapshot, height)?);
+            }
+            if items.is_empty() && listing.from < end {
+                return Err(not_here(listing.from, snapshot.position().0));
             }
             let more = end <= snapshot.position().0 && !items.is_empty();
             Ok((items, more.then(|| end.to_string())))

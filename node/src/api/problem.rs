@@ -131,6 +131,11 @@ impl From<StateError> for ApiProblem {
 
 impl From<StorageError> for ApiProblem {
     fn from(error: StorageError) -> Self {
+        if let StorageError::NotHere { height } = error {
+            let detail = error.to_string();
+            return Self::new(StatusCode::NOT_FOUND, code::HEIGHT_NOT_AVAILABLE, detail)
+                .with("height", height.0);
+        }
         Self::internal(error)
     }
 }

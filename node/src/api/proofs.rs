@@ -179,7 +179,7 @@ fn bundle(store: &Store, claim: Claim, header: Header) -> Result<Response<Body>,
         )
         .with("height", height.0));
     };
-    let later = store.header(certified)?.ok_or_else(|| {
+    let later = store.lone_header(certified)?.ok_or_else(|| {
         ApiProblem::internal(format_args!(
             "block {certified} has a certificate and no header"
         ))

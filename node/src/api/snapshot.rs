@@ -7,6 +7,17 @@ use cairn_consensus::{BlockId, Header, Height};
 use cairn_runtime::{Receipt, tree::StateAt};
 use cairn_storage::{Store, TreeView};
 
+/// The answer for a height that this node does not have: not yet, or not any more because it began from a snapshot.
+pub(super) fn not_here(height: u64, last: u64) -> ApiProblem {
+    ApiProblem::new(
+        StatusCode::NOT_FOUND,
+        code::HEIGHT_NOT_AVAILABLE,
+        format!("height {height} is not here, the last final block is {last}"),
+    )
+    .with("height", height)
+    .with("last_final", last)
+}
+
 /// The ledger as of one final block. What becomes final meanwhile does not show.
 pub(super) struct Snapshot {
     store: Store,
@@ -21,16 +32,9 @@ impl Snapshot {
         let header = match height {
             None => tip,
             Some(height) if height == tip.height.0 => tip,
-            Some(height) => store.header(Height(height))?.ok_or_else(|| {
-                let last = tip.height.0;
-                ApiProblem::new(
-                    StatusCode::NOT_FOUND,
-                    code::HEIGHT_NOT_AVAILABLE,
-                    format!("height {height} is not here, the last final block is {last}"),
-                )
-                .with("height", height)
-                .with("last_final", last)
-            })?,
+            Some(height) => store
+                .header(Height(height))?
+                .ok_or_else(|| not_here(height, tip.height.0))?,
         };
         let state = StateAt::new(store.tree(), header.height.0);
         Ok(Self {
@@ -73,7 +77,9 @@ impl FinalBlock {
         let Some(header) = store.header(Height(height))? else {
             return Ok(None);
         };
-        let receipts = store.receipts(Height(height))?.unwrap_or_default();
+        let Some(receipts) = store.receipts(Height(height))? else {
+            return Ok(None); // A snapshot's block has a header and a state here, no more.
+        };
         Ok(Some(Self {
             id: header.id(),
             header,

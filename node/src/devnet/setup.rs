@@ -195,6 +195,7 @@ fn write_config(plan: &Plan, layout: &Layout, index: usize) -> Result<(), Devnet
         data_dir: PathBuf::from("data"),
         verify_threads: if plan.validators > 8 { 1 } else { 0 },
         async_threads: if plan.validators > 8 { 1 } else { 2 },
+        snapshot_after_blocks: 10_000,
         listen: Layout::listen(plan.base_port, index),
         mempool: crate::mempool::MempoolLimits::default(),
         api: crate::api::ApiLimits::default(),

@@ -75,6 +75,9 @@ pub enum NodeError {
         /// Why.
         source: std::io::Error,
     },
+    /// What consensus goes on from.
+    #[error(transparent)]
+    Recovery(#[from] crate::epochs::EpochError),
     /// The state in it.
     #[error(transparent)]
     State(#[from] cairn_runtime::StateError),

@@ -12,6 +12,7 @@ mod layered;
 mod memory;
 mod node;
 mod proof;
+mod snapshot;
 mod update;
 
 pub use batch::{TreeBatch, apply};
@@ -20,6 +21,7 @@ pub use layered::Layered;
 pub use memory::MemoryTree;
 pub use node::EncodedNode;
 pub use proof::{MAX_STATE_PROOF_BYTES, ProofError, StateProof, prove};
+pub use snapshot::{CHUNK_BYTES, ChunkError, RestoredChunk, StateChunk, check_chunk, read_chunk};
 
 use crate::{StateError, StateKey, StateReader};
 use cairn_crypto::Digest;

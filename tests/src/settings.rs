@@ -1,0 +1,25 @@
+//! The configuration of validators, read and changed.
+
+use crate::Network;
+use cairn_node::config::NodeConfig;
+
+impl Network {
+    /// Sets how many blocks behind a validator begins from a snapshot. It has to be started again to know it.
+    ///
+    /// # Panics
+    /// When its configuration cannot be read or written.
+    pub fn set_snapshot_after(&mut self, index: usize, blocks: u64) {
+        let mut config = self.config(index);
+        config.snapshot_after_blocks = blocks;
+        self.write_config(index, &config);
+    }
+
+    pub(crate) fn config(&self, index: usize) -> NodeConfig {
+        NodeConfig::load(&self.layout().config(index)).expect("the configuration is sound")
+    }
+
+    pub(crate) fn write_config(&self, index: usize, config: &NodeConfig) {
+        let text = toml::to_string(config).expect("a configuration is TOML");
+        std::fs::write(self.layout().config(index), text).expect("a file can be written");
+    }
+}
