@@ -77,6 +77,7 @@ pub(crate) struct Settings {
     passphrase: Option<Zeroizing<String>>,
     passphrase_file: Option<PathBuf>,
     node_keys: Vec<Digest>,
+    former_keys: Vec<PathBuf>,
     config: Option<PathBuf>,
     state: Option<PathBuf>,
     cache: Option<PathBuf>,
@@ -151,6 +152,12 @@ impl Settings {
             } else {
                 options.node_keys.clone()
             },
+            former_keys: if options.former_keys.is_empty() {
+                let listed = file.former_keys.unwrap_or_default().into_iter();
+                listed.filter_map(|path| from_file(Some(path))).collect()
+            } else {
+                options.former_keys.clone()
+            },
             state: xdg(environment, "XDG_STATE_HOME", ".local/state"),
             cache: xdg(environment, "XDG_CACHE_HOME", ".cache"),
             config,
@@ -198,6 +205,11 @@ impl Settings {
     pub(crate) fn key(&self) -> Result<&Path, SettingsError> {
         let missing = || self.missing("account key", "key", "CAIRN_KEY");
         self.key.as_deref().ok_or_else(missing)
+    }
+
+    /// Earlier key files of the account.
+    pub(crate) fn former_keys(&self) -> &[PathBuf] {
+        &self.former_keys
     }
 
     /// The passphrase itself, from the environment.
