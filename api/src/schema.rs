@@ -212,6 +212,19 @@ pub struct Grant {
     /// Generation of the data key.
     generation: u32,
     sealed: SealedKey,
+    /// That access was revoked.
+    revoked: Option<Notice>,
+}
+
+/// That something no longer holds.
+#[derive(ToSchema)]
+pub struct Notice {
+    /// Why.
+    reason: String,
+    /// Who said so.
+    by: String,
+    /// Height at which it was said.
+    at: u64,
 }
 
 /// A validator of the registry.

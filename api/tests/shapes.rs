@@ -147,6 +147,7 @@ fn keys() -> (AccountKey, Grant) {
         key_index: 0,
         generation: 0,
         sealed,
+        revoked: None,
     };
     let signing = keys.signing.public_key().clone();
     (

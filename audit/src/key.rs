@@ -70,6 +70,35 @@ fn words(key: &StateKey) -> String {
         StateKey::ProposalCount => "number of proposals".to_owned(),
         StateKey::UpgradeCount => "number of upgrades".to_owned(),
         StateKey::UpgradeAt(at) => format!("upgrade number {at}"),
+        StateKey::PolicyCount(name) => format!("number of policies of namespace {name}"),
+        StateKey::PolicyAt(name, at) => format!("policy number {at} of namespace {name}"),
+        StateKey::Alias(model, alias) => format!("alias {alias} of model {model}"),
+        StateKey::AliasCount(model) => format!("number of aliases of model {model}"),
+        StateKey::AliasAt(model, at) => format!("alias number {at} of model {model}"),
+        StateKey::Tag(subject, key) => format!("tag {key} of {subject}"),
+        StateKey::TagCount(subject) => format!("number of tags of {subject}"),
+        StateKey::TagAt(subject, at) => format!("tag number {at} of {subject}"),
+        StateKey::Deprecation(id) => format!("deprecation of version {id}"),
+        StateKey::Yank(id) => format!("yank of version {id}"),
+        StateKey::Transfer(model) => format!("transfer of model {model}"),
+        StateKey::Lineage(id) => format!("parents of version {id}"),
+        StateKey::ChildCount(digest) => format!("number of versions that derive from {digest}"),
+        StateKey::ChildAt(digest, at) => format!("version number {at} that derives from {digest}"),
+        StateKey::DigestEventCount(digest) => format!("number of events that name {digest}"),
+        StateKey::DigestEventAt(digest, at) => format!("event number {at} that names {digest}"),
+        StateKey::CertificationCount(id) => format!("number of certifications of version {id}"),
+        StateKey::CertificationAt(id, at) => format!("certification number {at} of version {id}"),
+        StateKey::AccessRequest(id, reader) => {
+            format!("request of account {reader} for access to version {id}")
+        }
+        StateKey::AccessRequestCount(id) => {
+            format!("number of accounts that asked for access to version {id}")
+        }
+        StateKey::AccessRequestAt(id, at) => {
+            format!("account number {at} that asked for access to version {id}")
+        }
+        StateKey::RekeyCount(id) => format!("number of later data keys of version {id}"),
+        StateKey::RekeyAt(id, at) => format!("later data key number {at} of version {id}"),
     }
 }
 

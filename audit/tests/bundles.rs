@@ -282,11 +282,7 @@ fn document(count: u8, admin: &SigningKey) -> GenesisDocument {
     let name = "acme".to_owned();
     let terms = Terms {
         network: "test-net".to_owned(),
-        kind: if count < 32 {
-            Kind::Devnet
-        } else {
-            Kind::Production
-        },
+        kind: Kind::Devnet,
         timestamp_ms: 1_760_000_000_000,
         power: 1,
         consensus: Params::default(),

@@ -171,6 +171,7 @@ mod tests {
             key_index,
             generation,
             sealed,
+            revoked: None,
         };
         let commit = Confidentiality::Private {
             key_commit: key_commit(&id, generation, &data_key),

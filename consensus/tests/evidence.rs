@@ -1,15 +1,15 @@
 //! Evidence: what proves that a validator said two things, and what does not.
 #![allow(clippy::unwrap_used)]
 
-mod simulator;
+mod committee;
 
 use cairn_consensus::{
     Block, BlockId, CommitVoteBody, Epoch, Evidence, EvidenceError, Header, Height, Round,
     SignedHeader, Statement, TimeoutBody, ValidatorIndex, VoteBody, payload_root,
 };
 use cairn_crypto::{Digest, domain, signing_bytes};
+use committee::{Committee, chain_id, index_of};
 use proptest::prelude::*;
-use simulator::committee::{Committee, chain_id, index_of};
 use std::sync::OnceLock;
 
 fn committee() -> &'static Committee {

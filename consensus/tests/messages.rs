@@ -1,7 +1,7 @@
 //! The border: encodings, golden bytes, and everything that verification refuses.
 #![allow(clippy::unwrap_used)]
 
-mod simulator;
+mod committee;
 
 use cairn_consensus::{
     Block, BlockId, Certificate, CertificateError, CommitVoteBody, Epoch, FinalityCert, Header,
@@ -9,8 +9,8 @@ use cairn_consensus::{
     TimeoutBody, TimeoutCert, ValidatorIndex, VoteBody, payload_root,
 };
 use cairn_crypto::{Digest, signing_bytes};
+use committee::{Committee, chain_id, index_of};
 use proptest::prelude::*;
-use simulator::committee::{Committee, chain_id, index_of};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 

@@ -1,7 +1,7 @@
 //! Each mutation of a safety rule lets through what the rule forbids, on its own thread and nowhere else.
 #![allow(clippy::unwrap_used)]
 
-mod simulator;
+mod committee;
 
 use cairn_consensus::mutation::{self, Mutation};
 use cairn_consensus::{
@@ -10,7 +10,7 @@ use cairn_consensus::{
     payload_root,
 };
 use cairn_crypto::Digest;
-use simulator::committee::{Committee, chain_id, index_of};
+use committee::{Committee, chain_id, index_of};
 use std::sync::{Arc, OnceLock};
 
 fn committee() -> &'static Committee {

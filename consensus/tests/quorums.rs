@@ -1,14 +1,14 @@
 //! How many are enough: validator sets, signer bitmaps, leaders.
 #![allow(clippy::unwrap_used)]
 
-mod simulator;
+mod committee;
 
 use cairn_consensus::{
     Epoch, Round, SignerSet, Validator, ValidatorIndex, ValidatorSet, ValidatorSetError, leader,
 };
 use cairn_crypto::{Digest, PublicKey};
+use committee::{Committee, index_of, key};
 use proptest::prelude::*;
-use simulator::committee::{Committee, index_of, key};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 

@@ -2,6 +2,7 @@
 
 use crate::document::{FORMAT, GenesisDocument, Kind, SUITE_ML_DSA_87};
 use crate::{GenesisError, TransportBinding};
+use cairn_consensus::ValidatorSet;
 use cairn_crypto::{Digest, EncapsulationKey, PublicKey};
 use cairn_runtime::{AccountId, Possession, ValidatorRecord};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ const LAST_TIMESTAMP_MS: u64 = 253_402_300_799_999;
 
 impl GenesisDocument {
     /// Checks the whole document: its format, names and parameters, that there are enough validators for its
-    /// kind and none too powerful, that no key stands for two things, that both keys of every validator signed their
+    /// kind, none of them and no operator too powerful, that no key stands for two things, that both keys of every validator signed their
     /// binding and every account proved possession of its keys, that somebody is Admin, and that the state
     /// can be built.
     ///
@@ -102,6 +103,9 @@ impl GenesisDocument {
                 });
             }
         }
+        if self.kind == Kind::Production {
+            check_operators(validators, &set)?;
+        }
         Ok(())
     }
 
@@ -138,6 +142,26 @@ impl GenesisDocument {
         }
         Ok(())
     }
+}
+
+/// An operator signs for all of its validators: in governance they are one, and one lost key is the loss of all.
+fn check_operators(validators: &[ValidatorRecord], set: &ValidatorSet) -> Result<(), GenesisError> {
+    let mut operated: BTreeMap<AccountId, u64> = BTreeMap::new();
+    for validator in validators {
+        let power = operated.entry(validator.operator).or_default();
+        *power = power.saturating_add(validator.power);
+    }
+    for (operator, power) in operated {
+        if power > set.faulty_power() {
+            return Err(GenesisError::OperatorTooPowerful {
+                operator,
+                power,
+                total: set.total_power(),
+                faulty: set.faulty_power(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// What an account's signing key signs to be in a genesis document: the chain id does not exist yet.

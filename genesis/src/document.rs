@@ -25,7 +25,7 @@ pub const MAX_DOCUMENT_BYTES: u64 = 64 << 20;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// The real thing: at least 32 validators, none of which could harm it alone.
+    /// The real thing: at least 32 validators, none of which could harm it alone, and no operator.
     Production,
     /// For trying things out; any number of validators.
     Devnet,

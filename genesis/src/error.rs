@@ -2,8 +2,8 @@
 
 use cairn_consensus::ValidatorSetError;
 use cairn_crypto::{SignError, domain};
-use cairn_runtime::StateError;
 use cairn_runtime::genesis::GenesisStateError;
+use cairn_runtime::{AccountId, StateError};
 use std::path::PathBuf;
 
 use crate::{FORMAT, MAX_DOCUMENT_BYTES, MIN_PRODUCTION_VALIDATORS, SUITE_ML_DSA_87};
@@ -112,6 +112,21 @@ pub enum GenesisError {
         /// Which validator.
         name: String,
         /// Its power.
+        power: u64,
+        /// Everybody's.
+        total: u64,
+        /// The most that may be faulty: `floor((total - 1) / 3)`.
+        faulty: u64,
+    },
+    /// One account that signs for several validators could stop or fork the chain.
+    #[error(
+        "account {operator} operates validators with power {power} of {total}; in a production network one operator \
+         may have at most {faulty}, the power that may be faulty: spread the validators over more operators"
+    )]
+    OperatorTooPowerful {
+        /// The account.
+        operator: AccountId,
+        /// Power of all validators that it operates.
         power: u64,
         /// Everybody's.
         total: u64,

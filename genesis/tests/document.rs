@@ -17,30 +17,39 @@ fn key(purpose: u8, index: u8) -> SigningKey {
     SigningKey::from_seed(&Seed::new(seed)).unwrap()
 }
 
-fn operator() -> AccountId {
-    AccountId::of(&ADMIN.signing_key)
+fn operator(index: u8) -> AccountId {
+    AccountId::of(key(3, index).public_key())
 }
 
 fn card(name: &str, consensus: &SigningKey, transport: &SigningKey) -> ValidatorCard {
-    ValidatorCard::new(NETWORK, name, operator(), consensus, transport).unwrap()
+    ValidatorCard::new(NETWORK, name, operator(0), consensus, transport).unwrap()
 }
 
+/// The cards of validators that each have an operator of their own.
 fn cards(count: u8) -> Vec<ValidatorCard> {
     (0..count)
-        .map(|i| card(&format!("validator-{i}"), &key(1, i), &key(2, i)))
+        .map(|i| {
+            let (name, consensus, transport) = (format!("validator-{i}"), key(1, i), key(2, i));
+            ValidatorCard::new(NETWORK, &name, operator(i), &consensus, &transport).unwrap()
+        })
         .collect()
 }
 
-static ADMIN: LazyLock<GenesisAccount> = LazyLock::new(|| {
+fn account(index: u8, roles: Vec<(Role, Scope)>) -> GenesisAccount {
     let encryption = DecapsulationKey::generate().unwrap();
-    genesis_account(
-        "Ada",
-        &key(3, 0),
-        encryption.encapsulation_key(),
-        vec![(Role::Admin, Scope::Chain)],
-    )
-    .unwrap()
-});
+    let name = format!("operator-{index}");
+    genesis_account(&name, &key(3, index), encryption.encapsulation_key(), roles).unwrap()
+}
+
+static ADMIN: LazyLock<GenesisAccount> =
+    LazyLock::new(|| account(0, vec![(Role::Admin, Scope::Chain)]));
+
+/// The first of them is the admin.
+fn accounts(count: u8) -> Vec<GenesisAccount> {
+    let mut accounts = vec![ADMIN.clone()];
+    accounts.extend((1..count).map(|index| account(index, vec![])));
+    accounts
+}
 
 fn terms(kind: Kind) -> Terms {
     Terms {
@@ -58,7 +67,7 @@ fn terms(kind: Kind) -> Terms {
 }
 
 fn document(count: u8, kind: Kind) -> Result<GenesisDocument, GenesisError> {
-    assemble(cards(count), vec![ADMIN.clone()], terms(kind))
+    assemble(cards(count), accounts(count), terms(kind))
 }
 
 static DEVNET: LazyLock<GenesisDocument> = LazyLock::new(|| document(4, Kind::Devnet).unwrap());
@@ -136,6 +145,37 @@ fn production_refuses_a_validator_that_could_stop_the_chain_alone() {
 }
 
 #[test]
+fn production_refuses_an_operator_that_could_stop_the_chain_alone() {
+    // Total 32, faulty 10.
+    let operated = |count: u8| {
+        let cards: Vec<_> = (0..32)
+            .map(|i| {
+                let owner = operator(if i < count { 0 } else { i });
+                let (consensus, transport) = (key(1, i), key(2, i));
+                let name = format!("validator-{i}");
+                ValidatorCard::new(NETWORK, &name, owner, &consensus, &transport).unwrap()
+            })
+            .collect();
+        let terms = Terms {
+            power: 1,
+            ..terms(Kind::Production)
+        };
+        assemble(cards, accounts(32), terms)
+    };
+    operated(10).unwrap();
+    let refused = operated(11).unwrap_err();
+    assert!(matches!(
+        refused,
+        GenesisError::OperatorTooPowerful {
+            operator: account,
+            power: 11,
+            total: 32,
+            faulty: 10,
+        } if account == operator(0)
+    ));
+}
+
+#[test]
 fn the_json_form_reads_back_as_the_same_document_and_chain_id() {
     let text = DEVNET.to_json().unwrap();
     let back = GenesisDocument::from_json(&text).unwrap();
@@ -207,8 +247,9 @@ fn the_order_in_which_cards_are_handed_in_does_not_matter() {
     let handed_in = cards(4);
     let mut reversed = handed_in.clone();
     reversed.reverse();
+    let accounts = accounts(4);
     let chain_id = |cards| {
-        let document = assemble(cards, vec![ADMIN.clone()], terms(Kind::Devnet)).unwrap();
+        let document = assemble(cards, accounts.clone(), terms(Kind::Devnet)).unwrap();
         document.chain_id()
     };
     assert_eq!(chain_id(reversed), chain_id(handed_in));
@@ -291,7 +332,7 @@ fn a_binding_that_its_keys_did_not_sign_for_this_network_is_refused() {
         for (i, validator) in d.state.validators.iter().enumerate() {
             let owner = (0..4).find(|n| *key(1, *n).public_key() == validator.consensus_key);
             let n = owner.unwrap();
-            d.bindings[i] = bind("other-net", operator(), &key(1, n), &key(2, n)).unwrap();
+            d.bindings[i] = bind("other-net", validator.operator, &key(1, n), &key(2, n)).unwrap();
         }
     })));
     // Another operator slipped in: the keys signed who signs for them.

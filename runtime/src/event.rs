@@ -1,6 +1,9 @@
 //! What happened: receipts and their events.
 
-use crate::{AccountId, ModelName, Parent, Role, Scope, TransactionError, VersionId};
+use crate::{
+    AccountId, ModelName, Parent, Provenance, Role, Scope, Subject, TransactionError, Verdict,
+    VersionId,
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::Digest;
 use serde::{Deserialize, Serialize};
@@ -172,6 +175,161 @@ pub enum Event {
     ProposalPassed {
         /// Its number.
         proposal: u64,
+    },
+    /// A namespace has another policy.
+    NamespacePolicySet {
+        /// Which.
+        namespace: String,
+        /// Number of the policy.
+        revision: u64,
+    },
+    /// An alias was set.
+    AliasSet {
+        /// What it points at.
+        id: VersionId,
+        /// Its name.
+        alias: String,
+    },
+    /// An alias was deleted.
+    AliasDeleted {
+        /// Of which model.
+        model: ModelName,
+        /// Its name.
+        alias: String,
+    },
+    /// A tag was set.
+    TagSet {
+        /// What it is attached to.
+        subject: Subject,
+        /// Its key.
+        key: String,
+        /// Its value.
+        value: String,
+    },
+    /// A tag was deleted.
+    TagDeleted {
+        /// What it was attached to.
+        subject: Subject,
+        /// Its key.
+        key: String,
+    },
+    /// A model's description was replaced.
+    DescriptionSet {
+        /// Which model's.
+        model: ModelName,
+        /// The new one.
+        description: String,
+    },
+    /// A version was deprecated.
+    VersionDeprecated {
+        /// Which.
+        id: VersionId,
+        /// Why.
+        reason: String,
+    },
+    /// A version was yanked.
+    VersionYanked {
+        /// Which.
+        id: VersionId,
+        /// Why.
+        reason: String,
+    },
+    /// A model was offered to another account.
+    TransferOffered {
+        /// Which.
+        model: ModelName,
+        /// To whom.
+        to: AccountId,
+        /// Last height at which it can be accepted.
+        expires_at_height: u64,
+    },
+    /// An offer was withdrawn.
+    TransferWithdrawn {
+        /// Of which model.
+        model: ModelName,
+    },
+    /// A model has another owner.
+    ModelTransferred {
+        /// Which.
+        model: ModelName,
+        /// Who owned it.
+        from: AccountId,
+        /// Who owns it now.
+        to: AccountId,
+    },
+    /// A step in the life of a model was recorded.
+    ProvenanceRecorded {
+        /// Which model.
+        model: ModelName,
+        /// What happened.
+        provenance: Provenance,
+    },
+    /// A check of a version was made.
+    VersionCertified {
+        /// Which version.
+        id: VersionId,
+        /// Place among the version's certifications.
+        certification: u64,
+        /// What was checked.
+        check: String,
+        /// What was found.
+        verdict: Verdict,
+    },
+    /// A certification was taken back.
+    CertificationRevoked {
+        /// Of which version.
+        id: VersionId,
+        /// Its place among the version's.
+        certification: u64,
+        /// Why.
+        reason: String,
+    },
+    /// A reader asked for access.
+    AccessRequested {
+        /// To what.
+        id: VersionId,
+        /// Who.
+        reader: AccountId,
+        /// Why.
+        reason: String,
+    },
+    /// A reader's access was taken away.
+    AccessRevoked {
+        /// To what.
+        id: VersionId,
+        /// Whose.
+        reader: AccountId,
+        /// Why.
+        reason: String,
+    },
+    /// A request for access was declined.
+    AccessDeclined {
+        /// To what.
+        id: VersionId,
+        /// Whose.
+        reader: AccountId,
+        /// Why.
+        reason: String,
+    },
+    /// A reader has its data key under a newer key of its own.
+    AccessResealed {
+        /// Of what.
+        id: VersionId,
+        /// Who.
+        reader: AccountId,
+        /// Index of the newer key.
+        key_index: u32,
+    },
+    /// A version has another data key.
+    VersionRekeyed {
+        /// Which.
+        id: VersionId,
+        /// Generation of the new key.
+        generation: u32,
+        /// SHA-256 of the manifest stored under it.
+        manifest_digest: Digest,
+        /// Who was given it.
+        readers: Vec<AccountId>,
     },
 }
 

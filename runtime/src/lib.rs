@@ -69,8 +69,10 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `name`, `role` | names, identifiers, roles and scopes |
-//! | `operation`, `transaction` | what can be asked, and how it is signed |
+//! | `operation`, `operation_kind`, `transaction` | what can be asked, and how it is signed |
 //! | `record`, `event` | what the state holds; receipts and events |
+//! | `catalogue` | policies of namespaces, aliases, tags, withdrawal and transfer |
+//! | `provenance`, `certification`, `access` | lineage and events; when a version is certified; requests and data keys |
 //! | `validator`, `governance`, [`evidence`] | validators, stake and epochs; proposals; proof of a validator's offence |
 //! | [`params`] | the limits of the chain |
 //! | [`policy`] | the table of who may do what |
@@ -85,7 +87,10 @@
 
 #![forbid(unsafe_code)]
 
+mod access;
 mod admission;
+mod catalogue;
+mod certification;
 mod epoch;
 mod error;
 mod event;
@@ -96,9 +101,11 @@ pub mod genesis;
 mod governance;
 mod name;
 mod operation;
+mod operation_kind;
 mod operations;
 pub mod params;
 pub mod policy;
+mod provenance;
 pub mod query;
 mod record;
 mod role;
@@ -112,8 +119,16 @@ mod verify;
 
 use std::collections::BTreeMap;
 
+pub use access::{AccessRequest, ReaderKey, Rekey, RequestState};
 pub use admission::admit;
-pub use error::{AdmissionError, GovernanceError, KeyError, TransactionError, ValidatorError};
+pub use catalogue::{
+    Alias, NamespacePolicy, Notice, PolicyRecord, Subject, Tag, Transfer, TransferState,
+};
+pub use certification::{Certification, CheckStanding, Verdict};
+pub use error::{
+    AccessError, AdmissionError, CertificationError, GovernanceError, KeyError, ModelError,
+    ProvenanceError, TransactionError, ValidatorError,
+};
 pub use event::{Event, ModelEvent, Outcome, Receipt};
 pub use execute::{BlockContext, BlockExecutor, Executed, receipts_root};
 pub use genesis::{GenesisAccount, GenesisNamespace, GenesisState, GenesisStateError};
@@ -124,6 +139,7 @@ pub use name::{
 };
 pub use operation::{Confidentiality, Operation, Parent, Relation};
 pub use params::ChainParams;
+pub use provenance::{Child, EventKind, EventPlace, Lineage, Provenance};
 pub use record::{
     Account, AccountKey, Grant, HashHolders, KeyUse, Model, Namespace, RoleEntry, Version,
 };

@@ -2,7 +2,10 @@
 //! operations are appended.
 
 use crate::evidence::EvidenceBytes;
-use crate::{AccountId, Action, ModelName, Role, Scope, ValidatorKeyProof, VersionId};
+use crate::{
+    AccountId, Action, ModelName, NamespacePolicy, Provenance, ReaderKey, Role, Scope, Subject,
+    ValidatorKeyProof, Verdict, VersionId,
+};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{Digest, PublicKey, Signature, kem::EncapsulationKey, seal::SealedKey};
 use serde::{Deserialize, Serialize};
@@ -157,6 +160,152 @@ pub enum Operation {
     Approve {
         /// Its number.
         proposal: u64,
+    },
+    /// Says when versions of a namespace count as certified, from now on.
+    SetNamespacePolicy {
+        /// Which namespace.
+        namespace: String,
+        /// What it says.
+        policy: NamespacePolicy,
+    },
+    /// Points an alias of a model at a version, in place of whatever it pointed at.
+    SetAlias {
+        /// The version.
+        id: VersionId,
+        /// The alias; same rules as [`ModelName::name`], and neither a version nor `latest`.
+        alias: String,
+    },
+    /// Deletes an alias of a model; the name can be set again.
+    DeleteAlias {
+        /// The model.
+        model: ModelName,
+        /// The alias.
+        alias: String,
+    },
+    /// Attaches a tag, in place of any of the same key.
+    SetTag {
+        /// To what.
+        subject: Subject,
+        /// Its key; same rules as [`ModelName::name`].
+        key: String,
+        /// Its value; at most `max_description_bytes`.
+        value: String,
+    },
+    /// Deletes a tag; the key can be set again.
+    DeleteTag {
+        /// From what.
+        subject: Subject,
+        /// Its key.
+        key: String,
+    },
+    /// Replaces the description of a model.
+    SetDescription {
+        /// Which.
+        model: ModelName,
+        /// Shown to people; at most `max_description_bytes`.
+        description: String,
+    },
+    /// Says that a version should not be chosen any more, for ever.
+    DeprecateVersion {
+        /// Which.
+        id: VersionId,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Says that a version must not be used: no alias, access or certificate is given to it any more.
+    YankVersion {
+        /// Which.
+        id: VersionId,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Offers to make another account the owner of a model, in place of any earlier offer.
+    OfferTransfer {
+        /// Which model.
+        model: ModelName,
+        /// To whom; nobody withdraws the offer.
+        to: Option<AccountId>,
+        /// Last height at which it can be accepted; at most `max_proposal_blocks` ahead.
+        expires_at_height: u64,
+    },
+    /// Accepts a model that was offered to the sender.
+    AcceptTransfer {
+        /// Which.
+        model: ModelName,
+    },
+    /// Records a step in the life of a model.
+    RecordEvent {
+        /// Which model.
+        model: ModelName,
+        /// What happened; at least one input or output, at most 64 of each.
+        provenance: Provenance,
+    },
+    /// Says what a check of a version found.
+    Certify {
+        /// Which version.
+        id: VersionId,
+        /// Revision of the namespace's policy that the certifier judged by; 0 is the default.
+        policy: u64,
+        /// What was checked; same rules as [`ModelName::name`].
+        check: String,
+        /// SHA-256 of the report.
+        report: Digest,
+        /// What was found.
+        verdict: Verdict,
+        /// The certifier's JSON, at most `max_metadata_bytes`; opaque to the ledger.
+        metrics: String,
+        /// First block time at which it no longer holds, milliseconds since the Unix epoch.
+        expires_at_ms: Option<u64>,
+    },
+    /// Takes a certification back.
+    RevokeCertification {
+        /// Of which version.
+        id: VersionId,
+        /// Its place among the version's certifications.
+        certification: u64,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Asks for access to a private version.
+    RequestAccess {
+        /// Which.
+        id: VersionId,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Takes a reader's access away, and declines its request if there is one. What the reader has unwrapped it keeps:
+    /// only a new data key shuts it out.
+    RevokeAccess {
+        /// To which version.
+        id: VersionId,
+        /// From whom.
+        reader: AccountId,
+        /// Why; at most `max_description_bytes`.
+        reason: String,
+    },
+    /// Replaces the sealed key of the sender's own grant by one for a newer key of the sender's.
+    ResealAccess {
+        /// Which version.
+        id: VersionId,
+        /// Index of the newer key.
+        key_index: u32,
+        /// Generation of the data key, which stays.
+        generation: u32,
+        /// The same data key, sealed to the newer key.
+        sealed: SealedKey,
+    },
+    /// Replaces the data key of a private version: its bytes were encrypted anew. `model_hash` stays.
+    RekeyVersion {
+        /// Which.
+        id: VersionId,
+        /// Generation of the new data key: one more than the last.
+        generation: u32,
+        /// SHA-256 of the stored manifest under the new key.
+        manifest_digest: Digest,
+        /// `H("cairn/datakey/v1", (version id, generation, data key))`.
+        key_commit: Digest,
+        /// The new key for readers, at most 128; others are granted it afterwards.
+        readers: Vec<ReaderKey>,
     },
 }
 

@@ -51,6 +51,21 @@ pub const BASIS_POINTS: u64 = 10_000;
 /// Most validators in force at once: as many as a signer bitmap of the consensus protocol has places.
 pub const MAX_VALIDATORS: u64 = 1_024;
 
+/// Most accounts that the policy of a namespace names as its certifiers.
+pub const MAX_POLICY_CERTIFIERS: u64 = 64;
+
+/// Most checks that the policy of a namespace requires.
+pub const MAX_POLICY_CHECKS: u64 = 32;
+
+/// Most inputs, and most outputs, of one recorded event.
+pub const MAX_EVENT_DIGESTS: u64 = 64;
+
+/// Most certifications of one version, revoked ones included.
+pub const MAX_CERTIFICATIONS: u64 = 1_024;
+
+/// Most readers that one replacement of a data key gives the new one to.
+pub const MAX_REKEY_READERS: u64 = 128;
+
 /// The largest `max_transaction_bytes` that a chain may choose. Records are little larger than the
 /// transaction that writes them, and state proofs carry whole records, so this bounds both.
 pub const TRANSACTION_BYTES_CEILING: u64 = 256 * 1024;

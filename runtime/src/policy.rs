@@ -6,49 +6,13 @@
 //! owns a model is Publisher of it. Some operations go with no role: an account's own keys, and what
 //! the operators of validators do.
 
-use crate::{Operation, Role, Scope};
-use serde::Serialize;
-use std::fmt::Write as _;
+mod rules;
 
-/// The kinds of [`Operation`], in the same order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OperationKind {
-    /// [`Operation::AdmitAccount`].
-    AdmitAccount,
-    /// [`Operation::GrantRole`].
-    GrantRole,
-    /// [`Operation::RevokeRole`].
-    RevokeRole,
-    /// [`Operation::CreateNamespace`].
-    CreateNamespace,
-    /// [`Operation::RegisterModel`].
-    RegisterModel,
-    /// [`Operation::PublishVersion`].
-    PublishVersion,
-    /// [`Operation::GrantAccess`].
-    GrantAccess,
-    /// [`Operation::RotateKeys`].
-    RotateKeys,
-    /// [`Operation::RevokeKey`].
-    RevokeKey,
-    /// [`Operation::SuspendAccount`].
-    SuspendAccount,
-    /// [`Operation::ReinstateAccount`].
-    ReinstateAccount,
-    /// [`Operation::Bond`].
-    Bond,
-    /// [`Operation::Unbond`].
-    Unbond,
-    /// [`Operation::RotateValidatorKeys`].
-    RotateValidatorKeys,
-    /// [`Operation::SubmitEvidence`].
-    SubmitEvidence,
-    /// [`Operation::Propose`].
-    Propose,
-    /// [`Operation::Approve`].
-    Approve,
-}
+pub use crate::operation_kind::OperationKind;
+pub use rules::RULES;
+
+use crate::Role;
+use std::fmt::Write as _;
 
 /// What an operation is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +38,12 @@ pub enum Owner {
     Version,
     /// The account that the operation is about.
     Account,
+    /// The account that the model is offered to.
+    Recipient,
+    /// The account that made the certification.
+    Certifier,
+    /// The account that has a grant.
+    Reader,
     /// The operator of the validator that the operation names.
     Operator,
     /// The operator of any validator in force.
@@ -95,208 +65,11 @@ pub struct Rule {
     pub owners: &'static [Owner],
 }
 
-/// The table, one row an operation, in the order of [`OperationKind`].
-pub const RULES: [Rule; 17] = [
-    rule(
-        OperationKind::AdmitAccount,
-        Some(Role::Admin),
-        Target::Chain,
-        &[],
-    ),
-    rule(
-        OperationKind::GrantRole,
-        Some(Role::Admin),
-        Target::NamedScope,
-        &[],
-    ),
-    rule(
-        OperationKind::RevokeRole,
-        Some(Role::Admin),
-        Target::NamedScope,
-        &[],
-    ),
-    rule(
-        OperationKind::CreateNamespace,
-        Some(Role::Registrar),
-        Target::Chain,
-        &[],
-    ),
-    rule(
-        OperationKind::RegisterModel,
-        Some(Role::Registrar),
-        Target::Namespace,
-        &[Owner::Namespace],
-    ),
-    rule(
-        OperationKind::PublishVersion,
-        Some(Role::Publisher),
-        Target::Model,
-        &[Owner::Namespace, Owner::Model],
-    ),
-    rule(
-        OperationKind::GrantAccess,
-        Some(Role::Publisher),
-        Target::Model,
-        &[Owner::Namespace, Owner::Model, Owner::Version],
-    ),
-    rule(
-        OperationKind::RotateKeys,
-        None,
-        Target::Chain,
-        &[Owner::Account],
-    ),
-    rule(
-        OperationKind::RevokeKey,
-        Some(Role::Admin),
-        Target::Chain,
-        &[Owner::Account],
-    ),
-    rule(
-        OperationKind::SuspendAccount,
-        Some(Role::Admin),
-        Target::Chain,
-        &[],
-    ),
-    rule(
-        OperationKind::ReinstateAccount,
-        Some(Role::Admin),
-        Target::Chain,
-        &[],
-    ),
-    rule(OperationKind::Bond, None, Target::Chain, &[Owner::Operator]),
-    rule(
-        OperationKind::Unbond,
-        None,
-        Target::Chain,
-        &[Owner::Operator],
-    ),
-    rule(
-        OperationKind::RotateValidatorKeys,
-        None,
-        Target::Chain,
-        &[Owner::Operator],
-    ),
-    rule(
-        OperationKind::SubmitEvidence,
-        None,
-        Target::Chain,
-        &[Owner::Anyone],
-    ),
-    rule(
-        OperationKind::Propose,
-        Some(Role::Admin),
-        Target::Chain,
-        &[Owner::Validators],
-    ),
-    rule(
-        OperationKind::Approve,
-        None,
-        Target::Chain,
-        &[Owner::Validators],
-    ),
-];
-
-const fn rule(
-    operation: OperationKind,
-    role: Option<Role>,
-    target: Target,
-    owners: &'static [Owner],
-) -> Rule {
-    Rule {
-        operation,
-        role,
-        target,
-        owners,
-    }
-}
-
-impl Operation {
-    /// Its kind.
-    #[must_use]
-    pub fn kind(&self) -> OperationKind {
-        match self {
-            Self::AdmitAccount { .. } => OperationKind::AdmitAccount,
-            Self::GrantRole { .. } => OperationKind::GrantRole,
-            Self::RevokeRole { .. } => OperationKind::RevokeRole,
-            Self::CreateNamespace { .. } => OperationKind::CreateNamespace,
-            Self::RegisterModel { .. } => OperationKind::RegisterModel,
-            Self::PublishVersion { .. } => OperationKind::PublishVersion,
-            Self::GrantAccess { .. } => OperationKind::GrantAccess,
-            Self::RotateKeys { .. } => OperationKind::RotateKeys,
-            Self::RevokeKey { .. } => OperationKind::RevokeKey,
-            Self::SuspendAccount { .. } => OperationKind::SuspendAccount,
-            Self::ReinstateAccount { .. } => OperationKind::ReinstateAccount,
-            Self::Bond { .. } => OperationKind::Bond,
-            Self::Unbond { .. } => OperationKind::Unbond,
-            Self::RotateValidatorKeys { .. } => OperationKind::RotateValidatorKeys,
-            Self::SubmitEvidence { .. } => OperationKind::SubmitEvidence,
-            Self::Propose { .. } => OperationKind::Propose,
-            Self::Approve { .. } => OperationKind::Approve,
-        }
-    }
-
-    /// The scope in which the sender's role has to hold.
-    #[must_use]
-    pub fn target(&self) -> Scope {
-        match self {
-            Self::AdmitAccount { .. }
-            | Self::CreateNamespace { .. }
-            | Self::RotateKeys { .. }
-            | Self::RevokeKey { .. }
-            | Self::SuspendAccount { .. }
-            | Self::ReinstateAccount { .. }
-            | Self::Bond { .. }
-            | Self::Unbond { .. }
-            | Self::RotateValidatorKeys { .. }
-            | Self::SubmitEvidence { .. }
-            | Self::Propose { .. }
-            | Self::Approve { .. } => Scope::Chain,
-            Self::GrantRole { scope, .. } | Self::RevokeRole { scope, .. } => scope.clone(),
-            Self::RegisterModel { model, .. } => Scope::Namespace(model.namespace.clone()),
-            Self::PublishVersion { id, .. } | Self::GrantAccess { id, .. } => {
-                Scope::Model(id.model.clone())
-            }
-        }
-    }
-}
-
 impl OperationKind {
     /// The row of [`RULES`] for this kind.
     #[must_use]
     pub fn rule(self) -> &'static Rule {
         &RULES[self as usize]
-    }
-
-    /// Its name in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AdmitAccount => "admit_account",
-            Self::GrantRole => "grant_role",
-            Self::RevokeRole => "revoke_role",
-            Self::CreateNamespace => "create_namespace",
-            Self::RegisterModel => "register_model",
-            Self::PublishVersion => "publish_version",
-            Self::GrantAccess => "grant_access",
-            Self::RotateKeys => "rotate_keys",
-            Self::RevokeKey => "revoke_key",
-            Self::SuspendAccount => "suspend_account",
-            Self::ReinstateAccount => "reinstate_account",
-            Self::Bond => "bond",
-            Self::Unbond => "unbond",
-            Self::RotateValidatorKeys => "rotate_validator_keys",
-            Self::SubmitEvidence => "submit_evidence",
-            Self::Propose => "propose",
-            Self::Approve => "approve",
-        }
-    }
-}
-
-impl OperationKind {
-    /// Whether it has to be the only operation of its transaction.
-    #[must_use]
-    pub fn stands_alone(self) -> bool {
-        matches!(self, Self::RotateKeys | Self::RevokeKey)
     }
 }
 
@@ -307,6 +80,9 @@ impl std::fmt::Display for Owner {
             Self::Model => "the model's owner",
             Self::Version => "the version's owner",
             Self::Account => "the account itself",
+            Self::Recipient => "the account that it is offered to",
+            Self::Certifier => "the account that certified",
+            Self::Reader => "the account that has access",
             Self::Operator => "the validator's operator",
             Self::Validators => "operators of validators in force",
             Self::Anyone => "every account",

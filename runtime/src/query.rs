@@ -1,11 +1,28 @@
 //! Typed reads, for the API and for whoever holds verified records.
 //!
-//! What concerns validators and governance is in `query/validators.rs`.
+//! What is said about models and versions once they exist is in `query/catalogue.rs`, their origin in
+//! `query/provenance.rs`, certification and data keys in `query/access.rs`, validators and governance in
+//! `query/validators.rs`.
 //!
 //! Lists are read page by page: `from` is the first ordinal, `limit` the most entries returned.
 
+mod access;
+mod catalogue;
+mod provenance;
 mod validators;
 
+pub use access::{
+    CertificationStanding, DataKeyInForce, access_request, access_request_count, access_requests,
+    certification_count, certification_standing, certifications, data_key, rekey_count, rekeys,
+};
+pub use catalogue::{
+    alias, alias_count, aliases, deprecation, policies, policy, policy_count, tag_count, tags,
+    transfer, yank,
+};
+pub use provenance::{
+    LineageEdge, LineageWalk, ancestors, child_count, children, descendants, digest_event_count,
+    digest_events, lineage,
+};
 pub use validators::{
     current_epoch, epoch, offence, offences, operates, proposal, proposal_count, proposals, stake,
     stake_supply, upgrades, validator_entries, validator_entry, validator_entry_count,

@@ -1,6 +1,6 @@
 //! What the state holds, one type a kind of key (`state_key.rs`).
 
-use crate::{AccountId, Confidentiality, ModelName, Parent, Role, Scope, VersionId};
+use crate::{AccountId, Confidentiality, ModelName, Notice, Parent, Role, Scope, VersionId};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{Digest, PublicKey, kem::EncapsulationKey, seal::SealedKey};
 use serde::{Deserialize, Serialize};
@@ -161,7 +161,7 @@ pub struct HashHolders {
     pub count: u64,
 }
 
-/// A version's data key for one reader.
+/// A version's data key for one reader; a revoked one stays as a tombstone.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct Grant {
     /// Who may read.
@@ -176,4 +176,6 @@ pub struct Grant {
     pub generation: u32,
     /// The sealed data key.
     pub sealed: SealedKey,
+    /// That access was revoked.
+    pub revoked: Option<Notice>,
 }

@@ -153,7 +153,15 @@ macro_rules! stops {
     };
 }
 
-stops!(KeyError, ValidatorError, GovernanceError);
+stops!(
+    KeyError,
+    ValidatorError,
+    GovernanceError,
+    ModelError,
+    ProvenanceError,
+    CertificationError,
+    AccessError
+);
 
 impl From<StateError> for Stop {
     fn from(error: StateError) -> Self {
@@ -226,6 +234,19 @@ impl<'a, S: StateReader> Session<'a, S> {
 
     pub(crate) fn write<T: BorshSerialize>(&mut self, key: &StateKey, value: &T) {
         self.writes.insert(key.encode(), Some(encode(value)));
+    }
+
+    /// Appends to the list that `count` counts; returns the ordinal of the new entry.
+    pub(crate) fn append<T: BorshSerialize>(
+        &mut self,
+        count: &StateKey,
+        place: impl FnOnce(u64) -> StateKey,
+        value: &T,
+    ) -> Result<u64, StateError> {
+        let ordinal = self.count(count)?;
+        self.write(&place(ordinal), value);
+        self.write(count, &(ordinal + 1));
+        Ok(ordinal)
     }
 
     /// Leaves nothing at `key`. Only for places in the validator set beyond its end: everything else stays.

@@ -8,7 +8,7 @@
 //! stays as a tombstone. The number of entries stands in a record of its own or in the record of the
 //! owner, so a complete list is provable: the count and every ordinal under one root.
 
-use crate::{AccountId, ModelName, Role, Scope, VersionId};
+use crate::{AccountId, ModelName, Role, Scope, Subject, VersionId};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{DecodeError, Digest, codec};
 
@@ -104,6 +104,52 @@ pub enum StateKey {
     UpgradeCount,
     /// [`Upgrade`](crate::Upgrade) by order of decision.
     UpgradeAt(u64),
+    /// Number of policies that a namespace ever set (`u64`); the last is in force.
+    PolicyCount(String),
+    /// [`PolicyRecord`](crate::PolicyRecord) of a namespace, oldest first; its ordinal is its revision less 1.
+    PolicyAt(String, u64),
+    /// [`Alias`](crate::Alias) of a model.
+    Alias(ModelName, String),
+    /// Number of aliases that a model ever had (`u64`).
+    AliasCount(ModelName),
+    /// Name of an alias (`String`), by order of its first setting.
+    AliasAt(ModelName, u64),
+    /// [`Tag`](crate::Tag) of a model or a version, by its key.
+    Tag(Subject, String),
+    /// Number of tags that it ever had (`u64`).
+    TagCount(Subject),
+    /// Key of a tag (`String`), by order of its first setting.
+    TagAt(Subject, u64),
+    /// [`Notice`](crate::Notice) that a version is deprecated.
+    Deprecation(VersionId),
+    /// [`Notice`](crate::Notice) that a version is yanked.
+    Yank(VersionId),
+    /// [`Transfer`](crate::Transfer) of a model: the last one offered.
+    Transfer(ModelName),
+    /// [`Lineage`](crate::Lineage) of a version; absent where it has no parents.
+    Lineage(VersionId),
+    /// Number of versions that derive from what has this digest (`u64`).
+    ChildCount(Digest),
+    /// [`Child`](crate::Child) by order of publication.
+    ChildAt(Digest, u64),
+    /// Number of steps of provenance that name this digest (`u64`).
+    DigestEventCount(Digest),
+    /// [`EventPlace`](crate::EventPlace) of a step of provenance that names this digest, oldest first.
+    DigestEventAt(Digest, u64),
+    /// Number of certifications of a version ever made (`u64`).
+    CertificationCount(VersionId),
+    /// [`Certification`](crate::Certification) of a version, oldest first.
+    CertificationAt(VersionId, u64),
+    /// [`AccessRequest`](crate::AccessRequest) of a reader to a version.
+    AccessRequest(VersionId, AccountId),
+    /// Number of accounts that ever asked for access (`u64`).
+    AccessRequestCount(VersionId),
+    /// [`AccountId`] that asked for access, by order of its first request.
+    AccessRequestAt(VersionId, u64),
+    /// Number of times that a version's data key was replaced (`u64`).
+    RekeyCount(VersionId),
+    /// [`Rekey`](crate::Rekey) of a version, oldest first; its ordinal is its generation less 1.
+    RekeyAt(VersionId, u64),
 }
 
 /// Longest encoding that [`StateKey::decode`] reads; the longest key that an operation writes has

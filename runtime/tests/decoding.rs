@@ -31,6 +31,19 @@ static SIGNED: LazyLock<Vec<u8>> = LazyLock::new(|| {
             Operation::SubmitEvidence {
                 evidence: two_timeouts().encode(),
             },
+            Operation::SetNamespacePolicy {
+                namespace: "acme".into(),
+                policy: NamespacePolicy {
+                    certifiers: vec![sender.id],
+                    required_checks: vec!["security".into()],
+                    ..NamespacePolicy::default()
+                },
+            },
+            set_tag("acme/bert@1.0.0", "team", "blue"),
+            offer("acme/bert", Some(&sender)),
+            record_event("acme/bert", "data", "weights"),
+            certify("acme/bert@1.0.0", "security"),
+            rekey("acme/bert@1.0.0", 1, &[&sender]),
             Operation::Propose {
                 action: Box::new(Action::SetParameter {
                     name: "max_parents".into(),

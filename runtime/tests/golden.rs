@@ -10,7 +10,9 @@ mod vectors;
 use cairn_crypto::{domain, hash, signing_bytes};
 use cairn_runtime::*;
 use chain::*;
-use vectors::errors::errors;
+use vectors::errors::{assurance_errors, catalogue_errors, errors};
+use vectors::events::{assurance_events, catalogue_events, events};
+use vectors::keys::{assurance_keys, catalogue_keys, state_keys};
 use vectors::operations::{actions, operations};
 use vectors::{account, check, check_value, digest};
 
@@ -86,89 +88,9 @@ fn a_possession_has_its_signed_bytes_and_an_account_its_name() {
 
 #[test]
 fn receipts_events_and_errors_have_their_encodings() {
-    let id = version("acme/bert@1.0.0");
-    let events = vec![
-        Event::AccountAdmitted {
-            account: account(1),
-            display_name: "Ada".into(),
-        },
-        Event::RoleGranted {
-            account: account(1),
-            role: Role::Admin,
-            scope: Scope::Chain,
-        },
-        Event::RoleRevoked {
-            account: account(1),
-            role: Role::Reader,
-            scope: Scope::Namespace("acme".into()),
-        },
-        Event::NamespaceCreated {
-            namespace: "acme".into(),
-            owner: account(1),
-        },
-        Event::ModelCreated {
-            model: id.model.clone(),
-            owner: account(1),
-        },
-        Event::ModelRegistered {
-            id: id.clone(),
-            model_hash: digest(2),
-            owner: account(1),
-            parents: vec![],
-        },
-        Event::AccessGranted {
-            id: id.clone(),
-            reader: account(3),
-            granted_by: account(1),
-        },
-        Event::KeysRotated {
-            account: account(1),
-            key_index: 1,
-        },
-        Event::KeyRevoked {
-            account: account(1),
-            key_index: 1,
-            from_height: 2,
-        },
-        Event::AccountSuspended {
-            account: account(1),
-            reason: "why".into(),
-        },
-        Event::AccountReinstated {
-            account: account(1),
-            reason: "why".into(),
-        },
-        Event::StakeBonded {
-            validator: account(1),
-            amount: 2,
-        },
-        Event::StakeUnbonding {
-            validator: account(1),
-            amount: 2,
-            matures_at_ms: 3,
-        },
-        Event::ValidatorKeysRotated {
-            validator: account(1),
-            key_index: 1,
-        },
-        Event::EquivocationPunished {
-            validator: account(1),
-            epoch: 2,
-            burned: 3,
-        },
-        Event::ProposalMade {
-            proposal: 1,
-            proposer: account(1),
-        },
-        Event::ProposalApproved {
-            proposal: 1,
-            validators: vec![account(1)],
-        },
-        Event::ProposalPassed { proposal: 1 },
-    ];
     let applied = Receipt {
         tx_hash: digest(9),
-        outcome: Outcome::Applied(events),
+        outcome: Outcome::Applied(events()),
     };
     check_value("receipt_applied", &applied);
     check("receipt_leaf", applied.leaf_hash().as_bytes());
@@ -176,75 +98,46 @@ fn receipts_events_and_errors_have_their_encodings() {
         "receipts_root",
         receipts_root(&[applied.clone(), applied]).as_bytes(),
     );
-    let receipts: Vec<_> = (0u32..)
-        .zip(errors())
+    check_value("events_catalogue", &catalogue_events());
+    check_value("events_assurance", &assurance_events());
+    check_value("receipts_failed", &failed(errors()));
+    check_value("errors_catalogue", &catalogue_errors());
+    check_value("errors_assurance", &assurance_errors());
+}
+
+fn failed(errors: Vec<TransactionError>) -> Vec<Receipt> {
+    (0u32..)
+        .zip(errors)
         .map(|(operation, error)| Receipt {
             tx_hash: digest(9),
             outcome: Outcome::Failed { operation, error },
         })
-        .collect();
-    check_value("receipts_failed", &receipts);
+        .collect()
 }
 
 #[test]
 fn every_error_says_its_code_in_json() {
-    for error in errors() {
+    for error in [errors(), catalogue_errors(), assurance_errors()].concat() {
         assert_eq!(serde_json::to_value(&error).unwrap()["code"], error.code());
     }
 }
 
 #[test]
 fn every_state_key_has_its_encoding() {
-    let id = version("acme/bert@1.0.0");
-    let model = id.model.clone();
-    let keys = [
-        StateKey::Params,
-        StateKey::Account(account(1)),
-        StateKey::AccountKey(account(1), 2),
-        StateKey::Nonce(account(1)),
-        StateKey::AccountCount,
-        StateKey::AccountAt(3),
-        StateKey::RoleAt(account(1), 4),
-        StateKey::RoleHeld(account(1), Role::Publisher, Scope::Model(model.clone())),
-        StateKey::Namespace("acme".into()),
-        StateKey::NamespaceCount,
-        StateKey::NamespaceAt(5),
-        StateKey::Model(model.clone()),
-        StateKey::ModelAt("acme".into(), 6),
-        StateKey::Version(id.clone()),
-        StateKey::VersionAt(model.clone(), 7),
-        StateKey::ModelHash("acme".into(), digest(8)),
-        StateKey::ModelHashHolders(digest(8)),
-        StateKey::ModelHashAt(digest(8), 9),
-        StateKey::Grant(id.clone(), account(1)),
-        StateKey::GrantCount(id.clone()),
-        StateKey::GrantAt(id, 10),
-        StateKey::EventAt(model, 11),
-        StateKey::ValidatorCount,
-        StateKey::Validator(12),
-        StateKey::KeyUse(digest(13)),
-        StateKey::CurrentEpoch,
-        StateKey::EpochAt(14),
-        StateKey::ValidatorEntry(account(1)),
-        StateKey::ValidatorEntryCount,
-        StateKey::ValidatorEntryAt(15),
-        StateKey::ValidatorKeys(account(1), 16),
-        StateKey::Operates(account(1)),
-        StateKey::Stake(account(1)),
-        StateKey::StakeSupply,
-        StateKey::Offence(account(1), 17),
-        StateKey::OffenceCount(account(1)),
-        StateKey::OffenceAt(account(1), 18),
-        StateKey::Proposal(19),
-        StateKey::ProposalCount,
-        StateKey::UpgradeCount,
-        StateKey::UpgradeAt(20),
-    ];
+    let keys = [state_keys(), catalogue_keys(), assurance_keys()].concat();
     for (place, key) in keys.iter().enumerate() {
         assert_eq!(usize::from(key.encode()[0]), place);
         assert_eq!(&StateKey::decode(&key.encode()).unwrap(), key);
     }
-    check("state_keys", &borsh::to_vec(&keys.to_vec()).unwrap());
+    check("state_keys", &borsh::to_vec(&state_keys()).unwrap());
+    check(
+        "state_keys_catalogue",
+        &borsh::to_vec(&catalogue_keys()).unwrap(),
+    );
+    check(
+        "state_keys_assurance",
+        &borsh::to_vec(&assurance_keys()).unwrap(),
+    );
 }
 
 #[test]
@@ -337,6 +230,11 @@ fn every_record_has_its_encoding() {
             key_index: 4,
             generation: 5,
             sealed: sealed(6),
+            revoked: Some(Notice {
+                reason: "why".into(),
+                by: account(7),
+                at: 8,
+            }),
         },
     );
     check_value(
@@ -353,6 +251,8 @@ fn every_record_has_its_encoding() {
         },
     );
     check_value("record_validator", &member(2, 3));
+    vectors::assurance::check_records();
+    vectors::catalogue::check_records();
     vectors::validators::check_records();
 }
 

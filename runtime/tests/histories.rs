@@ -21,7 +21,7 @@ struct Attempt {
 }
 
 fn attempts() -> impl Strategy<Value = Vec<Vec<Attempt>>> {
-    let op = (0u8..15, 0u8..3, 0u8..3);
+    let op = (0u8..33, 0u8..3, 0u8..3);
     let attempt = (
         0usize..3,
         prop::collection::vec(op, 1..4),
@@ -73,10 +73,62 @@ fn operation(chain: &Chain, actors: &[Actor], (kind, a, b): (u8, u8, u8)) -> Ope
         12 => Operation::Approve {
             proposal: u64::from(a),
         },
+        15..24 => about_models(&name, &id, (kind, a, b), someone),
+        24.. => about_versions(&name, &id, (kind, a, b), someone),
         _ => Operation::Propose {
             action: Box::new(action(chain, (kind, a, b), someone)),
             expires_at_height: chain.height + u64::from(b),
         },
+    }
+}
+
+fn about_models(name: &str, id: &str, (kind, a, b): (u8, u8, u8), someone: &Actor) -> Operation {
+    match kind {
+        15 => Operation::SetNamespacePolicy {
+            namespace: format!("space{a}"),
+            policy: NamespacePolicy {
+                required_certifications: u32::from(b),
+                ..NamespacePolicy::default()
+            },
+        },
+        16 => set_alias(id, &format!("alias{b}")),
+        17 => Operation::DeleteAlias {
+            model: model(name),
+            alias: format!("alias{b}"),
+        },
+        18 => set_tag(id, "key", "value"),
+        19 => Operation::DeleteTag {
+            subject: Subject::Version(version(id)),
+            key: "key".into(),
+        },
+        20 => Operation::DeprecateVersion {
+            id: version(id),
+            reason: String::new(),
+        },
+        21 => Operation::YankVersion {
+            id: version(id),
+            reason: String::new(),
+        },
+        22 => offer(name, Some(someone)),
+        _ => Operation::AcceptTransfer { model: model(name) },
+    }
+}
+
+fn about_versions(name: &str, id: &str, (kind, a, b): (u8, u8, u8), someone: &Actor) -> Operation {
+    match kind {
+        24 => record_event(name, "data", id),
+        25 => certify(id, "security"),
+        26 => revoke_certification(id, u64::from(b)),
+        27 => request_access(id),
+        28 => revoke_access(id, someone),
+        29 => rekey(id, u32::from(b), &[someone]),
+        30 => reseal(id, u32::from(b), u32::from(a)),
+        _ => {
+            // Another version of the model, from one that there may be.
+            let (other, parent) = ((a + 1) % 3, format!("space{a}/model{b}@{a}.{b}.0"));
+            let child = format!("space{other}/model{b}@7.{a}.{b}");
+            publish_derived(&child, &child, &[(&parent, Relation::FineTuned)])
+        }
     }
 }
 
@@ -203,6 +255,10 @@ fn check_lists(chain: &Chain) {
     let end = StateKey::NamespaceAt(namespaces.len() as u64);
     assert_eq!(state.get(&end).unwrap(), None);
     for namespace in namespaces {
+        let policies = query::policies(&state, &namespace.name, 0, u64::MAX).unwrap();
+        for (place, record) in (1u64..).zip(&policies) {
+            assert_eq!(record.revision, place);
+        }
         for model in query::models(&state, &namespace.name, 0, u64::MAX).unwrap() {
             let versions = query::versions(&state, &model.name, 0, u64::MAX).unwrap();
             assert_eq!(versions.len() as u64, model.versions);
@@ -210,10 +266,17 @@ fn check_lists(chain: &Chain) {
             assert_eq!(events.len() as u64, model.events);
             let end = StateKey::EventAt(model.name.clone(), model.events);
             assert_eq!(state.get(&end).unwrap(), None);
+            let aliases = query::aliases(&state, &model.name, 0, u64::MAX).unwrap();
+            let end = StateKey::AliasAt(model.name.clone(), aliases.len() as u64);
+            assert_eq!(state.get(&end).unwrap(), None);
             for version in versions {
+                let subject = Subject::Version(version.id.clone());
+                let tags = query::tags(&state, &subject, 0, u64::MAX).unwrap();
+                assert!(tags.len() <= 1);
                 let holders = query::resolve(&state, &version.model_hash).unwrap();
                 assert!(holders.contains(&version.id));
                 query::grants(&state, &version.id, 0, u64::MAX).unwrap();
+                check_version(&state, &version);
             }
         }
     }
@@ -221,6 +284,31 @@ fn check_lists(chain: &Chain) {
     for account in query::accounts(&state, 0, u64::MAX).unwrap() {
         let roles = query::roles(&state, account.id).unwrap();
         assert_eq!(roles.len() as u64, account.roles);
+    }
+}
+
+/// Lists of a version are complete, its parents know it, and its lineage ends.
+fn check_version(state: &impl StateReader, version: &Version) {
+    let id = &version.id;
+    let certifications = query::certifications(state, id, 0, u64::MAX).unwrap();
+    let end = StateKey::CertificationAt(id.clone(), certifications.len() as u64);
+    assert_eq!(state.get(&end).unwrap(), None);
+    query::access_requests(state, id, 0, u64::MAX).unwrap();
+    let rekeys = query::rekeys(state, id, 0, u64::MAX).unwrap();
+    for (generation, rekey) in (1u32..).zip(&rekeys) {
+        assert_eq!(rekey.generation, generation);
+    }
+    for parent in &version.parents {
+        let children = query::children(state, &parent.digest, 0, u64::MAX).unwrap();
+        assert!(children.iter().any(|child| child.id == *id));
+    }
+    for edge in query::ancestors(state, id, 1_000).unwrap().edges {
+        assert_ne!(edge.parent.as_ref(), Some(id));
+        let parent = query::version(state, &edge.parent.unwrap())
+            .unwrap()
+            .unwrap();
+        let down = query::descendants(state, &parent.id, 1_000).unwrap();
+        assert!(down.edges.iter().any(|edge| edge.child == *id));
     }
 }
 

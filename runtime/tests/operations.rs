@@ -280,7 +280,7 @@ fn publishing_fails_by_name_for_each_condition() {
     );
     let parent = |byte: u8| Parent {
         digest: Digest::of(&[byte]),
-        relation: Relation::FineTuned,
+        relation: Relation::TrainedOn,
     };
     let set_parents = |new: Vec<Parent>| {
         move |operation: &mut Operation| {
@@ -325,31 +325,6 @@ fn publishing_fails_by_name_for_each_condition() {
         }),
         "generation_mismatch"
     );
-}
-
-#[test]
-fn a_second_grant_replaces_the_first_and_keeps_the_list_without_gaps() {
-    let (mut chain, admin, reader) = begin();
-    let id = version("acme/bert@1.0.0");
-    chain.must(&admin, vec![publish_private("acme/bert@1.0.0", "w")]);
-    chain.must(&admin, vec![give_access("acme/bert@1.0.0", &reader)]);
-    chain.must(&admin, vec![give_access("acme/bert@1.0.0", &admin)]);
-    let mut again = give_access("acme/bert@1.0.0", &reader);
-    let Operation::GrantAccess { sealed: key, .. } = &mut again else {
-        unreachable!()
-    };
-    *key = sealed(2);
-    chain.must(&admin, vec![again]);
-    let state = chain.state();
-    let grants = query::grants(&state, &id, 0, 10).unwrap();
-    let readers: Vec<_> = grants.iter().map(|grant| grant.reader).collect();
-    assert_eq!(readers, [reader.id, admin.id]);
-    assert_eq!(grants[0].sealed, sealed(2));
-    assert_eq!(
-        query::grant(&state, &id, reader.id).unwrap().as_ref(),
-        Some(&grants[0])
-    );
-    assert_eq!(query::grant_count(&state, &id).unwrap(), 2);
 }
 
 #[test]

@@ -121,7 +121,13 @@ impl Replica {
         self.orphans.insert(id, block);
         let needed = self.needed();
         self.trim_orphans(&needed);
-        if !self.orphans.contains_key(&id) || self.orphans.contains_key(&parent) {
+        if !self.orphans.contains_key(&id) {
+            return;
+        }
+        if self.orphans.contains_key(&parent) {
+            if needed.contains(&id) {
+                self.seek_branch(id);
+            }
             return;
         }
         let far = height.0 - final_height.0 > self.config.params.fetch_window;
@@ -194,6 +200,37 @@ impl Replica {
             self.is_certified(id) || orphans.any(|orphan| orphan.header.parent == *id)
         });
         self.wanted = wanted;
+    }
+
+    /// A certified block, or one below it, waits for an ancestor that nobody asked for when it was of no use yet: asks
+    /// for the lowest one that is missing. Block sync brings it if more is known to be final than is fetched one by one.
+    pub(super) fn seek_branch(&mut self, id: BlockId) {
+        let mut missing = id;
+        let mut above = None;
+        while let Some(orphan) = self.orphans.get(&missing) {
+            missing = orphan.header.parent;
+            above = Some((orphan.header.parent_round, orphan.header.proposer));
+        }
+        if let Some((round, proposer)) = above
+            && self.far_certificate().is_none()
+        {
+            self.want(missing, round, vec![proposer]);
+        }
+    }
+
+    /// Looks after all certified blocks that wait for an ancestor.
+    pub(super) fn seek_branches(&mut self) {
+        let pending = self.pending_finality.values();
+        let final_ones = pending.map(|certificate| certificate.block_id);
+        let certified: Vec<BlockId> = self
+            .quorum_certs
+            .keys()
+            .copied()
+            .chain(final_ones)
+            .collect();
+        for id in certified {
+            self.seek_branch(id);
+        }
     }
 
     /// A block is needed. It may be on its way: it is asked for after a short wait, and again until it

@@ -40,7 +40,7 @@ impl Replica {
         match status.epoch.cmp(&self.epoch) {
             Ordering::Equal => self.answer(status, from),
             Ordering::Less => self.answer_epoch(status.epoch, from),
-            Ordering::Greater => self.ask(from),
+            Ordering::Greater => self.peer_is_ahead(from),
         }
     }
 
@@ -150,7 +150,10 @@ impl Replica {
     pub(super) fn report_behind(&mut self, height: Height, from: ValidatorId) {
         let interval = self.config.params.base_timeout_ms;
         if let Some((reported, at)) = self.reported_behind
-            && self.now.saturating_sub(at) < interval
+            && self
+                .now
+                .checked_sub(at)
+                .is_some_and(|passed| passed < interval)
             && height <= reported
         {
             return;

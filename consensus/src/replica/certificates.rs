@@ -36,6 +36,8 @@ impl Replica {
         self.enter_round(round.next(), false);
         if self.tree.contains(&id) {
             self.review_rejections(id);
+        } else if self.orphans.contains_key(&id) {
+            self.seek_branch(id);
         } else {
             let from = self.ids_of(certificate.signers.iter());
             self.want(id, round, from);

@@ -122,7 +122,7 @@ impl Replica {
     /// A peer speaks of another epoch. Whoever is behind is shown what ended its epoch; whoever is ahead is asked for it.
     pub(super) fn on_other_epoch(&mut self, epoch: Epoch, from: ValidatorId) {
         if epoch > self.epoch {
-            self.ask(from);
+            self.peer_is_ahead(from);
         } else if epoch < self.epoch && self.is_among_answers(&from) {
             self.answer_epoch(epoch, from);
         }

@@ -36,7 +36,9 @@ impl Replica {
             self.review_rejections(id);
         } else if height.0 - self.final_height().0 > self.config.params.fetch_window {
             self.report_behind(height, from);
-        } else if !self.orphans.contains_key(&id) {
+        } else if self.orphans.contains_key(&id) {
+            self.seek_branch(id);
+        } else {
             self.want(id, round, signers);
         }
     }
@@ -102,7 +104,9 @@ impl Replica {
         }
         if epoch > self.epoch {
             self.seal();
-            let lost = self.tree.ids();
+            let mut lost = self.tree.ids();
+            // The new root may have been in the tree: its state is what the next epoch starts from.
+            lost.retain(|block| *block != id);
             self.begin_epoch(header, history, Some(certificate), validators, recent);
             self.discard(lost);
             return self.after_final(Vec::new());

@@ -16,7 +16,10 @@ impl Pace {
     /// Whether the last time was at least `interval` ago. When too many peers are remembered, none of a new one.
     pub(super) fn is_due(&self, peer: &ValidatorId, now: u64, interval: u64) -> bool {
         match self.last.get(peer) {
-            Some(last) => now.saturating_sub(*last) >= interval,
+            // A clock that went back must not silence this replica until it has come so far again.
+            Some(last) => now
+                .checked_sub(*last)
+                .is_none_or(|passed| passed >= interval),
             None => self.last.len() < MOST,
         }
     }
@@ -25,8 +28,10 @@ impl Pace {
     pub(super) fn note(&mut self, peer: ValidatorId, now: u64, interval: u64) {
         self.last.insert(peer, now);
         if self.last.len() >= MOST {
-            self.last
-                .retain(|_, last| now.saturating_sub(*last) < interval);
+            self.last.retain(|_, last| {
+                now.checked_sub(*last)
+                    .is_some_and(|passed| passed < interval)
+            });
         }
     }
 

@@ -75,6 +75,7 @@ impl Replica {
             return;
         }
         self.round_timer_armed = false;
+        self.seek_branches();
         self.give_up_round();
         if mutated!(TimeoutsBelow) {
             self.give_up_round_of(self.epoch, round.previous());

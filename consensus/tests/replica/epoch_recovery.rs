@@ -2,7 +2,7 @@
 
 use super::epochs::*;
 use super::fixture::*;
-use crate::simulator::committee::{chain_id, index_of};
+use crate::committee::{chain_id, index_of};
 use cairn_consensus::{
     Block, Effect, Epoch, FinalityCert, Header, Height, Input, Message, Params, Replica, Round,
     SafetyRecord, Timer,

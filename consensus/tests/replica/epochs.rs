@@ -1,7 +1,7 @@
 //! The end of an epoch: the block that changes the set, what may stand on it, and what begins then.
 
 use super::fixture::*;
-use crate::simulator::committee::{index_of, key};
+use crate::committee::{index_of, key};
 use cairn_consensus::{
     Admission, Block, BlockRejection, Certificate, CommitVoteBody, Config, DropReason, Effect,
     Epoch, EpochEnd, Execution, Header, HeaderMismatch, Input, Message, Params, Proposal, Recovery,

@@ -1,6 +1,6 @@
 //! A replica of four at the start of the chain, and what others may say to it.
 
-use crate::simulator::committee::{Committee, chain_id, index_of};
+use crate::committee::{Committee, chain_id, index_of};
 use cairn_consensus::{
     Block, BlockId, Certificate, CommitVote, CommitVoteBody, Effect, Epoch, Execution,
     FinalityCert, Header, Input, Message, Params, Proposal, QuorumCert, Recovery, Refusal, Replica,

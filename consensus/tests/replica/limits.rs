@@ -1,7 +1,7 @@
 //! What a replica holds when somebody sends it more than there is any use for.
 
 use super::fixture::*;
-use crate::simulator::committee::{chain_id, index_of};
+use crate::committee::{chain_id, index_of};
 use cairn_consensus::{
     Admission, Block, BlockId, Certificate, DropReason, Effect, Epoch, Header, Height, Input,
     Message, Params, Proposal, Replica, Round, Statement, Timer, VoteBody,

@@ -2,11 +2,11 @@
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
 mod blocks;
+#[path = "../committee/mod.rs"]
+mod committee;
 mod epoch_recovery;
 mod epochs;
 mod fixture;
 mod limits;
 mod missing;
-#[path = "../simulator/mod.rs"]
-mod simulator;
 mod voices;

@@ -1,7 +1,7 @@
 //! S4 to S6, epochs, and the record.
 
 use super::case::*;
-use crate::simulator::committee::chain_id;
+use crate::committee::chain_id;
 use cairn_consensus::{
     Block, Epoch, LocalSafety, Round, SafetyError, SafetyRecord, SafetyRules, Signer,
     ValidatorIndex,

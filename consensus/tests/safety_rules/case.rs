@@ -1,6 +1,6 @@
 //! A block that may be voted for, and the rules of one validator of four.
 
-use crate::simulator::committee::{Committee, chain_id, index_of};
+use crate::committee::{Committee, chain_id, index_of};
 use cairn_consensus::{
     Epoch, Execution, Grounds, Header, Height, LocalSafety, ParentCert, Place, QuorumCert, Round,
     SafetyError, SafetyRecord, SafetyRules, Signer, TimeoutBody, TimeoutCert, ValidatorIndex,

@@ -3,6 +3,6 @@
 
 mod after_votes;
 mod case;
-#[path = "../simulator/mod.rs"]
-mod simulator;
+#[path = "../committee/mod.rs"]
+mod committee;
 mod votes;

@@ -1,7 +1,7 @@
 //! S0 to S3.
 
 use super::case::*;
-use crate::simulator::committee::{Committee, chain_id};
+use crate::committee::{Committee, chain_id};
 use cairn_consensus::{
     Block, Epoch, FinalityCert, HeaderMismatch, Height, ParentCert, Round, SafetyError,
     SafetyRecord, SafetyRules, SignerSet, TimeoutCert, payload_root,

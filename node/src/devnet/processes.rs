@@ -60,6 +60,21 @@ impl Processes {
         Ok(processes)
     }
 
+    /// Ends a validator as a loss of power would: SIGKILL.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn kill(&mut self, index: usize) -> Result<(), DevnetError> {
+        let log = self.layout.log(index);
+        if let Some(child) = self.children.get_mut(index) {
+            child.kill().map_err(file("kill the validator of", &log))?;
+            child
+                .wait()
+                .map_err(file("wait for the validator of", &log))?;
+        }
+        Ok(())
+    }
+
     /// Waits until every validator has seen a block become final above `height`.
     ///
     /// # Errors
@@ -185,12 +200,14 @@ fn running(layout: &Layout, index: usize) -> Option<Pid> {
 }
 
 fn final_height(operations: SocketAddr) -> Option<u64> {
-    metric(operations, "cairn_consensus_final_height")
+    let height = metric(operations, "cairn_consensus_final_height")?;
+    // Exact: a gauge of whole numbers far below 2^53.
+    Some(height as u64)
 }
 
 /// The value of a metric without labels, asked of a node's operations port; `None` when the node does not answer.
 #[must_use]
-pub fn metric(operations: SocketAddr, name: &str) -> Option<u64> {
+pub fn metric(operations: SocketAddr, name: &str) -> Option<f64> {
     let mut stream = TcpStream::connect_timeout(&operations, Duration::from_secs(1)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
     stream

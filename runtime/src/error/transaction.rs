@@ -1,6 +1,9 @@
 //! Why a transaction failed. Part of its receipt.
 
-use super::{GovernanceError, KeyError, ValidatorError};
+use super::{
+    AccessError, CertificationError, GovernanceError, KeyError, ModelError, ProvenanceError,
+    ValidatorError,
+};
 use crate::{AccountId, ModelName, Relation, Role, Scope, VersionId};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::Digest;
@@ -238,6 +241,22 @@ pub enum TransactionError {
     #[error(transparent)]
     #[serde(untagged)]
     Governance(#[from] GovernanceError),
+    /// About policies, aliases, tags, withdrawal and transfer.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Model(#[from] ModelError),
+    /// About lineage and events.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Provenance(#[from] ProvenanceError),
+    /// About certification.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Certification(#[from] CertificationError),
+    /// About access to versions.
+    #[error(transparent)]
+    #[serde(untagged)]
+    Access(#[from] AccessError),
 }
 
 impl TransactionError {
@@ -274,6 +293,10 @@ impl TransactionError {
             Self::Key(error) => error.code(),
             Self::Validator(error) => error.code(),
             Self::Governance(error) => error.code(),
+            Self::Model(error) => error.code(),
+            Self::Provenance(error) => error.code(),
+            Self::Certification(error) => error.code(),
+            Self::Access(error) => error.code(),
         }
     }
 
@@ -308,6 +331,10 @@ impl TransactionError {
             Self::Key(error) => error.http_status(),
             Self::Validator(error) => error.http_status(),
             Self::Governance(error) => error.http_status(),
+            Self::Model(error) => error.http_status(),
+            Self::Provenance(error) => error.http_status(),
+            Self::Certification(error) => error.http_status(),
+            Self::Access(error) => error.http_status(),
         }
     }
 }

@@ -4,15 +4,22 @@
 
 mod access;
 mod accounts;
+mod certification;
 mod evidence;
 mod governance;
 mod keys;
+mod labels;
 mod models;
 mod namespaces;
 mod permission;
+mod provenance;
+mod rekey;
 mod stake;
 mod standing;
+mod subject;
+mod transfer;
 mod validators;
+mod withdrawal;
 
 pub(crate) use accounts::{add_account, add_role};
 pub(crate) use namespaces::add_namespace;
@@ -86,7 +93,7 @@ pub(crate) fn apply<S: StateReader>(
         } => access::grant(
             session,
             operation,
-            access::NewGrant {
+            &access::NewGrant {
                 id,
                 reader: *reader,
                 key_index: *key_index,
@@ -134,5 +141,98 @@ pub(crate) fn apply<S: StateReader>(
             expires_at_height,
         } => governance::propose(session, operation, action, *expires_at_height),
         Operation::Approve { proposal } => governance::approve(session, operation, *proposal),
+        Operation::SetNamespacePolicy { namespace, policy } => {
+            namespaces::set_policy(session, operation, namespace, policy)
+        }
+        Operation::SetAlias { id, alias } => labels::set_alias(session, operation, id, alias),
+        Operation::DeleteAlias { model, alias } => {
+            labels::delete_alias(session, operation, model, alias)
+        }
+        Operation::SetTag {
+            subject,
+            key,
+            value,
+        } => labels::set_tag(session, operation, subject, key, value),
+        Operation::DeleteTag { subject, key } => {
+            labels::delete_tag(session, operation, subject, key)
+        }
+        Operation::SetDescription { model, description } => {
+            labels::set_description(session, operation, model, description)
+        }
+        Operation::DeprecateVersion { id, reason } => {
+            withdrawal::deprecate(session, operation, id, reason)
+        }
+        Operation::YankVersion { id, reason } => withdrawal::yank(session, operation, id, reason),
+        Operation::OfferTransfer {
+            model,
+            to,
+            expires_at_height,
+        } => transfer::offer(session, operation, model, *to, *expires_at_height),
+        Operation::AcceptTransfer { model } => transfer::accept(session, operation, model),
+        Operation::RecordEvent { model, provenance } => {
+            provenance::record(session, operation, model, provenance)
+        }
+        Operation::Certify {
+            id,
+            policy,
+            check,
+            report,
+            verdict,
+            metrics,
+            expires_at_ms,
+        } => certification::certify(
+            session,
+            operation,
+            &certification::Finding {
+                id,
+                policy: *policy,
+                check,
+                report: *report,
+                verdict: *verdict,
+                metrics,
+                expires_at_ms: *expires_at_ms,
+            },
+        ),
+        Operation::RevokeCertification {
+            id,
+            certification,
+            reason,
+        } => certification::revoke(session, operation, id, *certification, reason),
+        Operation::RequestAccess { id, reason } => access::request(session, operation, id, reason),
+        Operation::RevokeAccess { id, reader, reason } => {
+            access::revoke(session, operation, id, *reader, reason)
+        }
+        Operation::ResealAccess {
+            id,
+            key_index,
+            generation,
+            sealed,
+        } => {
+            let new = access::NewGrant {
+                id,
+                reader: session.sender,
+                key_index: *key_index,
+                generation: *generation,
+                sealed,
+            };
+            access::reseal(session, operation, &new)
+        }
+        Operation::RekeyVersion {
+            id,
+            generation,
+            manifest_digest,
+            key_commit,
+            readers,
+        } => rekey::rekey(
+            session,
+            operation,
+            &rekey::NewKey {
+                id,
+                generation: *generation,
+                manifest_digest: *manifest_digest,
+                key_commit: *key_commit,
+                readers,
+            },
+        ),
     }
 }

@@ -1,6 +1,8 @@
 //! Models and their versions.
 
 use super::permission::{Owners, require};
+use super::provenance::{find_parents, link_parents};
+use super::subject::{log, model_of};
 use crate::session::{Session, Stop};
 use crate::{
     Confidentiality, Event, HashHolders, Model, ModelName, Namespace, Operation, Parent, StateKey,
@@ -75,13 +77,7 @@ pub(super) fn publish<S: StateReader>(
 ) -> Result<(), Stop> {
     let id = new.id;
     id.check()?;
-    let mut model = read_model(session, &id.model)?;
-    let namespace = read_namespace(session, &id.model.namespace)?;
-    let owners = Owners {
-        namespace: Some(namespace.owner),
-        model: Some(model.owner),
-        ..Owners::default()
-    };
+    let (mut model, owners) = model_of(session, &id.model)?;
     require(session, operation, owners)?;
     check_length("metadata", new.metadata, session.params.max_metadata_bytes)?;
     check_parents(new.parents, new.model_hash, session.params.max_parents)?;
@@ -91,6 +87,7 @@ pub(super) fn publish<S: StateReader>(
         return Err(TransactionError::VersionExists { id: id.clone() }.into());
     }
     let holders = check_unheld(session, &id.model.namespace, new.model_hash)?;
+    let lineage = find_parents(session, &id.model.namespace, new.parents)?;
 
     let version = Version {
         id: id.clone(),
@@ -113,14 +110,14 @@ pub(super) fn publish<S: StateReader>(
     );
     model.versions += 1;
     add_holder(session, id, new.model_hash, holders);
+    link_parents(session, id, new.parents, lineage)?;
     let event = Event::ModelRegistered {
         id: id.clone(),
         model_hash: new.model_hash,
         owner: session.sender,
         parents: new.parents.to_vec(),
     };
-    session.emit_about(&mut model, event);
-    session.write(&StateKey::Model(id.model.clone()), &model);
+    log(session, model, event);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::{account, digest};
 use crate::chain::version;
 use cairn_runtime::*;
 
-/// One of each, in the order of their discriminants.
+/// One of each, in the order of their discriminants, up to those of [`catalogue_errors`].
 pub fn errors() -> Vec<TransactionError> {
     let id = version("acme/bert@1.0.0");
     let (role, scope, account) = (Role::Publisher, Scope::Chain, account(1));
@@ -209,5 +209,129 @@ pub fn governance_errors() -> Vec<GovernanceError> {
             reason: "why".into(),
         },
         GovernanceError::UpgradeNotAhead { height: 1, got: 1 },
+    ]
+}
+
+/// One of each about namespaces, models and versions.
+pub fn catalogue_errors() -> Vec<TransactionError> {
+    model_errors()
+        .into_iter()
+        .map(TransactionError::from)
+        .collect()
+}
+
+pub fn model_errors() -> Vec<ModelError> {
+    let id = version("acme/bert@1.0.0");
+    let (model, account) = (id.model.clone(), account(1));
+    vec![
+        ModelError::TooMany {
+            what: "checks".into(),
+            got: 2,
+            limit: 1,
+        },
+        ModelError::Repeated {
+            what: "checks".into(),
+            value: "x".into(),
+        },
+        ModelError::UnmeetablePolicy {
+            required: 2,
+            certifiers: 1,
+        },
+        ModelError::InvalidAlias {
+            alias: "latest".into(),
+            reason: "why".into(),
+        },
+        ModelError::UnknownAlias {
+            model: model.clone(),
+            alias: "stable".into(),
+        },
+        ModelError::UnknownTag {
+            subject: Subject::Version(id.clone()),
+            key: "team".into(),
+        },
+        ModelError::VersionDeprecated {
+            id: id.clone(),
+            since: 1,
+        },
+        ModelError::VersionYanked { id, since: 1 },
+        ModelError::NotOffered {
+            model: model.clone(),
+        },
+        ModelError::OfferExpired {
+            model: model.clone(),
+            expires_at: 1,
+            height: 2,
+        },
+        ModelError::WrongOfferExpiry {
+            got: 1,
+            earliest: 2,
+            latest: 3,
+        },
+        ModelError::OwnsAlready { account, model },
+    ]
+}
+
+/// One of each about provenance, certification and access.
+pub fn assurance_errors() -> Vec<TransactionError> {
+    let id = version("acme/bert@1.0.0");
+    let (account, reader) = (account(1), account(2));
+    vec![
+        ProvenanceError::UnknownParent {
+            digest: digest(1),
+            relation: Relation::Merged,
+        }
+        .into(),
+        ProvenanceError::NothingNamed.into(),
+        CertificationError::OtherPolicy {
+            expected: 1,
+            got: 2,
+        }
+        .into(),
+        CertificationError::NotACertifier { account, policy: 1 }.into(),
+        CertificationError::OwnVersion {
+            account,
+            id: id.clone(),
+        }
+        .into(),
+        CertificationError::ExpiresTooEarly {
+            expires_at_ms: 1,
+            now_ms: 2,
+        }
+        .into(),
+        CertificationError::UnknownCertification {
+            id: id.clone(),
+            certification: 1,
+        }
+        .into(),
+        CertificationError::CertificationRevoked {
+            id: id.clone(),
+            certification: 1,
+            since: 2,
+        }
+        .into(),
+        AccessError::GrantExists {
+            id: id.clone(),
+            reader,
+            generation: 1,
+            key_index: 2,
+        }
+        .into(),
+        AccessError::NoAccess {
+            id: id.clone(),
+            reader,
+        }
+        .into(),
+        AccessError::AccessRevoked {
+            id: id.clone(),
+            reader,
+            since: 1,
+        }
+        .into(),
+        AccessError::RequestOpen {
+            id,
+            reader,
+            since: 1,
+        }
+        .into(),
     ]
 }

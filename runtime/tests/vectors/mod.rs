@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+pub mod assurance;
+pub mod catalogue;
 pub mod errors;
+pub mod events;
+pub mod keys;
 pub mod operations;
 pub mod validators;
 

@@ -34,7 +34,7 @@ pub fn operations() -> Vec<Operation> {
         })
         .collect();
     let new = actor(2);
-    vec![
+    let mut operations = vec![
         Operation::AdmitAccount {
             display_name: "Ada".into(),
             signing_key: new.key.public_key().clone(),
@@ -100,7 +100,97 @@ pub fn operations() -> Vec<Operation> {
             expires_at_height: 2,
         },
         Operation::Approve { proposal: 1 },
+    ];
+    operations.extend(catalogue_operations());
+    operations.extend(assurance_operations());
+    operations
+}
+
+fn catalogue_operations() -> Vec<Operation> {
+    let (id, reason) = (version("acme/bert@1.0.0"), "why".to_owned());
+    vec![
+        Operation::SetNamespacePolicy {
+            namespace: "acme".into(),
+            policy: full_policy(),
+        },
+        Operation::SetAlias {
+            id: id.clone(),
+            alias: "stable".into(),
+        },
+        Operation::DeleteAlias {
+            model: id.model.clone(),
+            alias: "stable".into(),
+        },
+        Operation::SetTag {
+            subject: Subject::Model(id.model.clone()),
+            key: "team".into(),
+            value: "blue".into(),
+        },
+        Operation::DeleteTag {
+            subject: Subject::Version(id.clone()),
+            key: "team".into(),
+        },
+        Operation::SetDescription {
+            model: id.model.clone(),
+            description: "a model".into(),
+        },
+        Operation::DeprecateVersion {
+            id: id.clone(),
+            reason: reason.clone(),
+        },
+        Operation::YankVersion {
+            id: id.clone(),
+            reason,
+        },
+        Operation::OfferTransfer {
+            model: id.model.clone(),
+            to: Some(account(1)),
+            expires_at_height: 2,
+        },
+        Operation::AcceptTransfer { model: id.model },
     ]
+}
+
+fn assurance_operations() -> Vec<Operation> {
+    let id = "acme/bert@1.0.0";
+    vec![
+        Operation::RecordEvent {
+            model: model("acme/bert"),
+            provenance: provenance(EventKind::Other("audited".into())),
+        },
+        Operation::Certify {
+            id: version(id),
+            policy: 1,
+            check: "security".into(),
+            report: digest(2),
+            verdict: Verdict::Failed,
+            metrics: "{}".into(),
+            expires_at_ms: Some(3),
+        },
+        revoke_certification(id, 1),
+        request_access(id),
+        revoke_access(id, &actor(1)),
+        reseal(id, 1, 2),
+        rekey(id, 1, &[&actor(1)]),
+    ]
+}
+
+pub fn provenance(kind: EventKind) -> Provenance {
+    Provenance {
+        kind,
+        inputs: vec![digest(1), digest(2)],
+        outputs: vec![digest(3)],
+        statement: digest(4),
+    }
+}
+
+pub fn full_policy() -> NamespacePolicy {
+    NamespacePolicy {
+        certifiers: vec![account(1), account(2)],
+        required_certifications: 2,
+        required_checks: vec!["security".into(), "bias".into()],
+        publisher_certifies: true,
+    }
 }
 
 pub fn key_proof() -> ValidatorKeyProof {

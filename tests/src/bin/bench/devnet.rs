@@ -22,12 +22,20 @@ pub(crate) struct Devnet {
     genesis: Arc<GenesisDocument>,
     apis: Vec<SocketAddr>,
     operations: Vec<SocketAddr>,
+    processes: Option<Processes>,
     _folder: tempfile::TempDir,
 }
 
 impl Devnet {
-    /// Starts one and waits for its first final block.
+    /// Makes one and waits for its first final block.
     pub(crate) fn start(validators: usize, base_port: u16) -> anyhow::Result<Self> {
+        let mut network = Self::prepare(validators, base_port)?;
+        network.launch()?;
+        Ok(network)
+    }
+
+    /// Makes one of which nothing runs yet.
+    pub(crate) fn prepare(validators: usize, base_port: u16) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir().context("no temporary folder")?;
         let plan = Plan {
             validators,
@@ -37,10 +45,6 @@ impl Devnet {
             load_accounts: SENDERS + 1,
         };
         let layout = devnet::prepare(&plan)?;
-        let cairnd = std::env::current_exe()
-            .context("this program has no path")?
-            .with_file_name("cairnd");
-        let mut processes = Processes::start_with(&cairnd, &layout, validators)?;
         let passphrase = std::fs::read_to_string(layout.passphrase())?
             .trim()
             .to_owned();
@@ -52,15 +56,43 @@ impl Devnet {
             genesis,
             apis: Vec::new(),
             operations: Vec::new(),
+            processes: None,
             _folder: folder,
         };
         for index in 0..validators {
-            let config = NodeConfig::load(&network.layout.config(index))?;
+            let config = network.config(index)?;
             network.apis.push(config.listen.api);
             network.operations.push(config.listen.operations);
         }
-        processes.wait_for_block(0, Duration::from_secs(300))?;
         Ok(network)
+    }
+
+    /// Starts all validators and waits for the first final block.
+    pub(crate) fn launch(&mut self) -> anyhow::Result<()> {
+        let cairnd = std::env::current_exe()
+            .context("this program has no path")?
+            .with_file_name("cairnd");
+        let mut processes = Processes::start_with(&cairnd, &self.layout, self.validators)?;
+        processes.wait_for_block(0, Duration::from_secs(300))?;
+        self.processes = Some(processes);
+        Ok(())
+    }
+
+    /// Ends a validator as a loss of power would.
+    pub(crate) fn kill(&mut self, index: usize) -> anyhow::Result<()> {
+        let processes = self.processes.as_mut().context("nothing runs")?;
+        Ok(processes.kill(index)?)
+    }
+
+    /// A validator's configuration.
+    pub(crate) fn config(&self, index: usize) -> anyhow::Result<NodeConfig> {
+        Ok(NodeConfig::load(&self.layout.config(index))?)
+    }
+
+    /// Changes a validator's configuration.
+    pub(crate) fn write_config(&self, index: usize, config: &NodeConfig) -> anyhow::Result<()> {
+        let text = toml::to_string(config)?;
+        Ok(std::fs::write(self.layout.config(index), text)?)
     }
 
     /// A client that prefers one node.
@@ -87,10 +119,22 @@ impl Devnet {
 
     /// Transactions that a node has seen become final.
     pub(crate) fn final_transactions(&self, index: usize) -> Option<u64> {
-        devnet::metric(
-            self.operations[index],
-            "cairn_ledger_final_transactions_total",
-        )
+        let name = "cairn_ledger_final_transactions_total";
+        devnet::metric(self.operations[index], name).map(|value| value as u64)
+    }
+
+    /// Seconds from their timestamps to finality of all blocks on all nodes, added up, and how many they were.
+    pub(crate) fn finality_totals(&self) -> anyhow::Result<(f64, f64)> {
+        let mut totals = (0.0, 0.0);
+        for operations in &self.operations {
+            let value = |part: &str| {
+                let name = format!("cairn_consensus_finality_seconds_{part}");
+                devnet::metric(*operations, &name).context("no metrics")
+            };
+            totals.0 += value("sum")?;
+            totals.1 += value("count")?;
+        }
+        Ok(totals)
     }
 }
 

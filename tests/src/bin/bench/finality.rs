@@ -1,30 +1,10 @@
-//! Final transactions per second, and the time to finality.
+//! Final transactions per second, and the time to finality; also when a third of the validators is gone.
 
-use crate::devnet::{Devnet, SENDERS};
+use crate::devnet::Devnet;
 use crate::primitives::{Primitives, verification_us};
+use crate::sender::{Crowd, Load, percentile};
 use anyhow::Context;
-use bytes::Bytes;
-use cairn_client::{Client, Session, Wait};
-use cairn_crypto::{Digest, SigningKey};
-use cairn_runtime::{
-    AccountId, Confidentiality, ModelName, Operation, SignedTransaction, Transaction, VersionId,
-};
 use serde::Serialize;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
-
-/// Nothing may take longer.
-const PATIENCE: Duration = Duration::from_secs(900);
-
-/// What a network is loaded with.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Load {
-    /// Transactions in all.
-    pub(crate) transactions: u64,
-    /// Accepted ones that may wait for finality at the same time.
-    pub(crate) in_flight: u64,
-}
 
 /// What one network did.
 #[derive(Clone, Debug, Serialize)]
@@ -67,212 +47,85 @@ impl std::fmt::Display for Finality {
     }
 }
 
-/// An account that publishes versions of one model.
-struct Sender {
-    key: SigningKey,
-    account: AccountId,
-    model: ModelName,
-    chain_id: Digest,
-    next_nonce: u64,
+/// What a network did after as many validators as may fail were killed.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Stopped {
+    /// How many validators there were.
+    pub(crate) validators: usize,
+    /// How many of them were killed.
+    pub(crate) stopped: usize,
+    /// Final transactions a second before.
+    pub(crate) before_per_second: f64,
+    /// Final transactions a second while the turns of those that are gone come up for the first time.
+    pub(crate) first_per_second: f64,
+    /// Final transactions a second afterwards.
+    pub(crate) after_per_second: f64,
+    /// After, divided by before.
+    pub(crate) ratio: f64,
 }
 
-impl Sender {
-    /// Creates the account's namespace and model.
-    async fn prepare(session: &Session, name: &str, key: SigningKey) -> anyhow::Result<Self> {
-        let model = ModelName {
-            namespace: name.to_owned(),
-            name: "model".to_owned(),
-        };
-        let ops = vec![
-            Operation::CreateNamespace {
-                namespace: name.to_owned(),
-            },
-            Operation::RegisterModel {
-                model: model.clone(),
-                description: "benchmark".into(),
-            },
-        ];
-        session.transact(ops).await?;
-        Ok(Self {
-            account: AccountId::of(key.public_key()),
-            key,
-            model,
-            chain_id: *session.client().chain_id(),
-            next_nonce: 1,
-        })
-    }
-
-    /// Signs the next PublishVersion.
-    fn next(&mut self, height: u64) -> anyhow::Result<Bytes> {
-        let nonce = self.next_nonce;
-        self.next_nonce += 1;
-        let unique = Digest::of(format!("{}/{nonce}", self.model.namespace).as_bytes());
-        let transaction = Transaction {
-            chain_id: self.chain_id,
-            sender: self.account,
-            key_index: 0,
-            nonce,
-            expires_at_height: height + 900,
-            ops: vec![Operation::PublishVersion {
-                id: VersionId {
-                    model: self.model.clone(),
-                    version: format!("1.0.{nonce}"),
-                },
-                model_hash: unique,
-                vector_hash: Some(unique),
-                manifest_digest: unique,
-                metadata: r#"{"framework":"pytorch","task":"speech","license":"mit"}"#.into(),
-                parents: Vec::new(),
-                confidentiality: Confidentiality::Public,
-            }],
-        };
-        let signature = self.key.sign(cairn_crypto::domain::TX, &transaction)?;
-        let signed = SignedTransaction {
-            transaction,
-            signature,
-        };
-        Ok(Bytes::from(signed.encode()))
+impl std::fmt::Display for Stopped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "n = {}, {} of them killed: {:.0} final a second before, {:.0} while their turns come up for the first time, {:.0} afterwards, ratio {:.2}",
+            self.validators,
+            self.stopped,
+            self.before_per_second,
+            self.first_per_second,
+            self.after_per_second,
+            self.ratio
+        )
     }
 }
 
 /// Loads a network and times it.
 pub(crate) async fn measure(
     network: &Devnet,
+    crowd: &mut Crowd,
     load: Load,
     primitives: &Primitives,
 ) -> anyhow::Result<Finality> {
-    let mut senders = Vec::with_capacity(SENDERS);
-    let names: Vec<String> = (0..=SENDERS)
-        .map(|index| format!("load-{index:03}"))
-        .collect();
-    let mut preparing = tokio::task::JoinSet::new();
-    for (index, name) in names.iter().enumerate() {
-        let session = network.session(name, index % network.validators)?;
-        let key = network.keys(name)?.signing;
-        let name = name.clone();
-        preparing.spawn(async move {
-            let sender = Sender::prepare(&session, &name, key).await?;
-            Ok::<_, anyhow::Error>((index, session.client().clone(), sender))
-        });
-    }
-    while let Some(prepared) = preparing.join_next().await {
-        senders.push(prepared??);
-    }
-    senders.sort_by_key(|(index, _, _)| *index);
-    let (_, probe_client, mut probe) = senders.pop().context("no sender")?;
-
-    let idle = probe_times(&probe_client, &mut probe, 30, &AtomicBool::new(false)).await?;
-
-    let each = load.transactions / SENDERS as u64;
-    let transactions = each * SENDERS as u64;
-    let height = height(&probe_client).await?;
-    eprintln!("signing {transactions} transactions");
-    let mut loads = Vec::with_capacity(SENDERS);
-    for (_, client, mut sender) in senders {
-        let signed: Vec<Bytes> = (0..each)
-            .map(|_| sender.next(height))
-            .collect::<anyhow::Result<_>>()?;
-        loads.push((client, signed));
-    }
-
+    let all: Vec<usize> = (0..network.validators).collect();
+    let idle = crowd.probe(network, &all, 30).await?;
     let verify_before = verification_us()?;
-    let before = network.final_transactions(0).context("no metrics")?;
-    let submitted = Arc::new(AtomicU64::new(0));
-    let finished = Arc::new(AtomicU64::new(0));
-    let done = Arc::new(AtomicBool::new(false));
-    let started = Instant::now();
-    let mut tasks = tokio::task::JoinSet::new();
-    for (client, signed) in loads {
-        let submitted = Arc::clone(&submitted);
-        let finished = Arc::clone(&finished);
-        tasks.spawn(async move {
-            for transaction in signed {
-                while submitted.load(Ordering::Relaxed)
-                    > finished.load(Ordering::Relaxed) + load.in_flight
-                {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                client.submit_bytes(transaction, Wait::Accepted).await?;
-                submitted.fetch_add(1, Ordering::Relaxed);
-            }
-            Ok::<_, anyhow::Error>(())
-        });
-    }
-    let prober = {
-        let done = Arc::clone(&done);
-        tokio::spawn(async move { probe_times(&probe_client, &mut probe, usize::MAX, &done).await })
-    };
-    loop {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        while let Some(ended) = tasks.try_join_next() {
-            ended??;
-        }
-        let probes_too = network.final_transactions(0).context("no metrics")? - before;
-        finished.store(probes_too, Ordering::Relaxed);
-        if probes_too >= transactions {
-            break;
-        }
-        anyhow::ensure!(
-            started.elapsed() < PATIENCE,
-            "only {probes_too} of {transactions} transactions became final in {PATIENCE:?}"
-        );
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    done.store(true, Ordering::Relaxed);
-    let loaded = prober.await??;
-    let counted = network.final_transactions(0).context("no metrics")? - before;
-    anyhow::ensure!(counted >= transactions, "transactions were lost");
-    let per_second = transactions as f64 / seconds;
+    let loaded = crowd.load(network, &all, load).await?;
     let verify_us = f64::midpoint(verify_before, verification_us()?);
+    let per_second = loaded.transactions as f64 / loaded.seconds;
     Ok(Finality {
         validators: network.validators,
-        transactions,
+        transactions: loaded.transactions,
         per_second,
         verify_us,
         ratio: per_second / primitives.transactions_bound(network.validators, verify_us),
         idle_median_ms: percentile(&idle, 0.5),
         idle_p99_ms: percentile(&idle, 0.99),
-        loaded_median_ms: percentile(&loaded, 0.5),
-        loaded_p99_ms: percentile(&loaded, 0.99),
+        loaded_median_ms: percentile(&loaded.probes, 0.5),
+        loaded_p99_ms: percentile(&loaded.probes, 0.99),
     })
 }
 
-async fn height(client: &Client) -> anyhow::Result<u64> {
-    let node = client.endpoints().first().context("no node")?.clone();
-    Ok(client.status_of(&node).await?.height)
-}
-
-/// Sends single transactions one after the other and times each to finality, in milliseconds.
-async fn probe_times(
-    client: &Client,
-    sender: &mut Sender,
-    count: usize,
-    done: &AtomicBool,
-) -> anyhow::Result<Vec<f64>> {
-    let mut times = Vec::new();
-    let height = height(client).await?;
-    while times.len() < count && !done.load(Ordering::Relaxed) {
-        let transaction = sender.next(height)?;
-        let started = Instant::now();
-        client
-            .submit_bytes(
-                transaction,
-                Wait::Final {
-                    timeout: Duration::from_secs(60),
-                },
-            )
-            .await?;
-        times.push(started.elapsed().as_secs_f64() * 1e3);
+/// Kills as many validators as may fail, the last ones, and loads the rest. `before` is what the whole network did.
+pub(crate) async fn measure_stopped(
+    network: &mut Devnet,
+    crowd: &mut Crowd,
+    load: Load,
+    before: &Finality,
+) -> anyhow::Result<Stopped> {
+    let stopped = (network.validators - 1) / 3;
+    let left: Vec<usize> = (0..network.validators - stopped).collect();
+    for index in left.len()..network.validators {
+        network.kill(index).context("cannot kill a validator")?;
     }
-    times.sort_by(f64::total_cmp);
-    Ok(times)
-}
-
-/// Of sorted values; 0 without any.
-fn percentile(sorted: &[f64], part: f64) -> f64 {
-    let index = (sorted.len() as f64 * part) as usize;
-    sorted
-        .get(index.min(sorted.len().saturating_sub(1)))
-        .copied()
-        .unwrap_or_default()
+    let rate = |loaded: &crate::sender::Loaded| loaded.transactions as f64 / loaded.seconds;
+    let first = rate(&crowd.load(network, &left, load).await?);
+    let after = rate(&crowd.load(network, &left, load).await?);
+    Ok(Stopped {
+        validators: network.validators,
+        stopped,
+        before_per_second: before.per_second,
+        first_per_second: first,
+        after_per_second: after,
+        ratio: after / before.per_second,
+    })
 }

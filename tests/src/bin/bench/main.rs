@@ -5,14 +5,16 @@
 
 mod devnet;
 mod finality;
+mod links;
 mod primitives;
 mod report;
+mod sender;
 mod transfer;
 
 use anyhow::Context;
 use clap::Parser;
 
-/// Final transactions per second, time to finality, push and pull, as ratios to what the
+/// Final transactions per second, time to finality, push and pull, and what killed validators and slow links cost, as ratios to what the
 /// cryptography alone costs on this machine.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -31,9 +33,9 @@ struct Arguments {
     /// Accepted transactions that may wait for finality at the same time, in all.
     #[arg(long, default_value_t = 6_000)]
     in_flight: u64,
-    /// Leave out push and pull.
+    /// Only final transactions a second: no push and pull, no delays, no killed validators.
     #[arg(long)]
-    no_transfers: bool,
+    load_only: bool,
     /// First port of the networks.
     #[arg(long, default_value_t = 22_000)]
     base_port: u16,
@@ -50,33 +52,51 @@ fn main() -> anyhow::Result<()> {
     eprintln!("{primitives}");
     let mut networks = Vec::new();
     let mut transfers = Vec::new();
+    let mut stopped = Vec::new();
     for validators in &arguments.validators {
         eprintln!("== {validators} validators");
-        let network = devnet::Devnet::start(*validators, arguments.base_port)?;
+        let mut network = devnet::Devnet::start(*validators, arguments.base_port)?;
         let transactions = match (arguments.quick, *validators) {
             (true, n) if n <= 8 => 6_400,
             (true, _) => 1_280,
             (false, n) if n <= 8 => 38_400,
             (false, _) => 9_600,
         };
-        let load = finality::Load {
+        let load = sender::Load {
             transactions: arguments.transactions.unwrap_or(transactions),
             in_flight: arguments.in_flight,
         };
-        let figures = runtime.block_on(finality::measure(&network, load, &primitives))?;
+        let mut crowd = runtime.block_on(sender::Crowd::prepare(&network))?;
+        let measured = finality::measure(&network, &mut crowd, load, &primitives);
+        let figures = runtime.block_on(measured)?;
         eprintln!("{figures}");
-        networks.push(figures);
-        if transfers.is_empty() && !arguments.no_transfers {
+        if !arguments.load_only && transfers.is_empty() {
             let bytes = if arguments.quick { 128 << 20 } else { 1 << 30 };
             let figures = runtime.block_on(transfer::measure(&network, bytes, &primitives))?;
             eprintln!("{figures}");
             transfers.push(figures);
         }
+        if !arguments.load_only && *validators >= 32 {
+            let measured = finality::measure_stopped(&mut network, &mut crowd, load, &figures);
+            let figures = runtime.block_on(measured)?;
+            eprintln!("{figures}");
+            stopped.push(figures);
+        }
+        networks.push(figures);
+    }
+    let mut links = Vec::new();
+    if !arguments.load_only {
+        let delay = std::time::Duration::from_millis(50);
+        let figures = runtime.block_on(links::measure(arguments.base_port, delay))?;
+        eprintln!("{figures}");
+        links.push(figures);
     }
     let report = report::Report {
         primitives,
         networks,
         transfers,
+        stopped,
+        links,
     };
     if arguments.json {
         println!("{}", serde_json::to_string_pretty(&report)?);

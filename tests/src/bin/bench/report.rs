@@ -1,6 +1,7 @@
 //! The figures of one run, as text and as JSON.
 
-use crate::finality::Finality;
+use crate::finality::{Finality, Stopped};
+use crate::links::Links;
 use crate::primitives::Primitives;
 use crate::transfer::Transfer;
 use serde::Serialize;
@@ -14,6 +15,10 @@ pub(crate) struct Report {
     pub(crate) networks: Vec<Finality>,
     /// Push and pull.
     pub(crate) transfers: Vec<Transfer>,
+    /// What a network does without a third of its validators.
+    pub(crate) stopped: Vec<Stopped>,
+    /// What slow links cost.
+    pub(crate) links: Vec<Links>,
 }
 
 impl std::fmt::Display for Report {
@@ -24,6 +29,12 @@ impl std::fmt::Display for Report {
         }
         for transfer in &self.transfers {
             writeln!(f, "{transfer}")?;
+        }
+        for stopped in &self.stopped {
+            writeln!(f, "{stopped}")?;
+        }
+        for links in &self.links {
+            writeln!(f, "{links}")?;
         }
         Ok(())
     }
