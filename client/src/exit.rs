@@ -161,7 +161,7 @@ fn client(error: &ClientError) -> Exit {
         | ClientError::Head(_) => Exit::ProofInvalid,
         ClientError::KeyNotValid { .. } => Exit::Revoked,
         ClientError::NotFound { .. } => Exit::NotFound,
-        ClientError::NoGrant { .. } => Exit::NotAllowed,
+        ClientError::NoGrant { .. } | ClientError::OtherKey { .. } => Exit::NotAllowed,
         ClientError::NotFinal { .. } => Exit::NoQuorum,
         ClientError::Unreachable { failures } => unreachable_nodes(failures),
         ClientError::Refused { problem, .. } => coded(&problem.code, problem.status),
@@ -338,6 +338,13 @@ mod tests {
                 ClientError::NoGrant {
                     version: version(),
                     account: account(),
+                },
+                15,
+            ),
+            (
+                ClientError::OtherKey {
+                    version: version(),
+                    key_index: 0,
                 },
                 15,
             ),

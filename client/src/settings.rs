@@ -290,6 +290,7 @@ mod tests {
         key = "/absolute/file.key"
         passphrase_file = "file.pass"
         node_keys = ["sha256:0000000000000000000000000000000000000000000000000000000000000001"]
+        former_keys = ["former.key"]
     "#;
 
     /// A home with this configuration file.
@@ -339,6 +340,7 @@ mod tests {
             folder.join("file.pass")
         );
         assert_eq!(settings.node_keys().len(), 1);
+        assert_eq!(settings.former_keys(), [folder.join("former.key")]);
         assert_eq!(
             settings.resume_dir().unwrap(),
             home.path().join(".cache/cairn/push")
@@ -367,6 +369,7 @@ mod tests {
             key: Some("flag.key".into()),
             passphrase_file: Some("flag.pass".into()),
             node_keys: vec![Digest::of(b"flag")],
+            former_keys: vec!["flag-former.key".into()],
             ..Global::default()
         };
         let mut environment = ENVIRONMENT.to_vec();
@@ -381,6 +384,7 @@ mod tests {
         assert_eq!(settings.passphrase_file().unwrap(), Path::new("flag.pass"));
         assert!(settings.passphrase().is_none());
         assert_eq!(settings.node_keys(), [Digest::of(b"flag")]);
+        assert_eq!(settings.former_keys(), [Path::new("flag-former.key")]);
     }
 
     #[test]
