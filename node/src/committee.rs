@@ -76,7 +76,7 @@ impl Seats {
 }
 
 impl Committee {
-    /// The committee as node `me` sees it; `addresses` by the validators' names.
+    /// The committee as node `me` sees it; `addresses` by the validators' names; `former` decided in the epoch before.
     ///
     /// # Errors
     /// When the records make no set.
@@ -84,8 +84,9 @@ impl Committee {
         me: ValidatorId,
         addresses: BTreeMap<String, Addresses>,
         records: Vec<ValidatorRecord>,
+        former: Vec<ValidatorRecord>,
     ) -> Result<Self, ValidatorSetError> {
-        let seats = Seats::new(records, Vec::new())?;
+        let seats = Seats::new(records, former)?;
         Ok(Self {
             me,
             addresses,
@@ -206,7 +207,8 @@ mod tests {
             data: "127.0.0.1:2".parse().unwrap(),
         };
         let addresses = [("b".to_owned(), at)].into_iter().collect();
-        let committee = Committee::new(a.id.0, addresses, vec![a.clone(), b.clone(), c.clone()]);
+        let present = vec![a.clone(), b.clone(), c.clone()];
+        let committee = Committee::new(a.id.0, addresses, present, Vec::new());
         let committee = committee.unwrap();
         let listed = |committee: &Committee| -> Vec<PeerId> {
             let peers = committee.network_peers();

@@ -556,6 +556,10 @@ impl Driver {
             self.parts.metrics.finality.observe(age.as_secs_f64());
         }
         self.parts.speculation.settle(self.tip_height);
+        // Before anybody hears of the new tip: what comes next is certified by the new validators.
+        if let Some(records) = &last.next_records {
+            self.seat(records.clone())?;
+        }
         for executed in executed {
             self.parts.finality.announce(
                 executed.block.header.clone(),
@@ -566,9 +570,6 @@ impl Driver {
             );
         }
         self.parts.network.set_height(self.tip_height);
-        if let Some(records) = &last.next_records {
-            self.seat(records.clone())?;
-        }
         tracing::debug!(
             height = self.tip_height,
             transactions = last.transactions.len(),

@@ -82,7 +82,8 @@ impl Node {
         let tip = store.tip()?;
         let records = epochs::validators_after(&store, tip.height)?;
         let identity = identity::identify(&config, &records, tip.height.0)?;
-        let committee = Committee::new(identity.id, addresses(&config), records)?;
+        let former = epochs::validators_before(&store, tip.height)?;
+        let committee = Committee::new(identity.id, addresses(&config), records, former)?;
         let committee = Arc::new(committee);
         let blobs = Arc::new(DiskStore::open(config.data_dir.join("blobs"))?);
         let metrics = Arc::new(Metrics::new()?);

@@ -95,6 +95,16 @@ pub enum RangeError {
     /// The certificate does not hold.
     #[error("the certificate of the range does not hold: {0}")]
     BadCertificate(#[from] cairn_consensus::CertificateError),
+    /// A block of another epoch than the next block's: those are certified by others.
+    #[error("the range has epoch {got} at height {height}, the next block is of epoch {expected}")]
+    Epoch {
+        /// Height of the block, or of the certificate.
+        height: u64,
+        /// Epoch of the block after the tip.
+        expected: u64,
+        /// What it names.
+        got: u64,
+    },
     /// A block does not extend the one before.
     #[error("block {height} names {got} as its parent instead of {expected}")]
     Link {
@@ -249,9 +259,20 @@ fn check_range(
     chain_id: &Digest,
 ) -> Result<(Vec<SyncedBlock>, Arc<FinalityCert>), RangeError> {
     let mut parent = tip.id();
+    let epoch = tip.next_epoch();
+    let mut ended = false;
     let mut blocks = Vec::with_capacity(bodies.len());
     for body in bodies {
         let header = &body.block.header;
+        // After a block that ends its epoch, nothing of it is final any more.
+        if ended || header.epoch != epoch {
+            return Err(RangeError::Epoch {
+                height: header.height.0,
+                expected: epoch.0,
+                got: header.epoch.0,
+            });
+        }
+        ended = header.ends_epoch();
         if header.parent != parent {
             return Err(RangeError::Link {
                 height: header.height.0,
@@ -284,6 +305,11 @@ fn check_range(
         });
     }
     match certificate {
+        Some(certificate) if certificate.epoch != epoch => Err(RangeError::Epoch {
+            height: certificate.height.0,
+            expected: epoch.0,
+            got: certificate.epoch.0,
+        }),
         Some(certificate) if certificate.block_id == parent => {
             certificate.verify(validators, chain_id)?;
             Ok((blocks, Arc::new(certificate)))

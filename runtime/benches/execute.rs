@@ -36,7 +36,7 @@ fn prepare(models: usize) -> (Chain, Vec<VerifiedTransaction>) {
         .collect();
     let mut genesis = genesis(&accounts, &namespaces);
     genesis.params.max_account_transactions_per_block = 10_000;
-    genesis.params.max_block_bytes = 64 * 1024 * 1024;
+    genesis.params.max_block_bytes = 16 * 1024 * 1024;
     let mut chain = Chain::new(&genesis);
     let numbers: Vec<_> = (0..models).collect();
     for block in numbers.chunks(20 * 64) {

@@ -9,4 +9,5 @@ mod epochs;
 mod fixture;
 mod limits;
 mod missing;
+mod stragglers;
 mod voices;

@@ -9,6 +9,11 @@ use cairn_runtime::genesis::GenesisAccount;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
+/// Units of stake of every validator: enough that a tenth of them can be burned, and burned again.
+const STAKE: u64 = 1_000_000;
+/// Least blocks of an epoch: who leads is learned within an epoch, and each one leaves a certificate for good.
+const EPOCH_BLOCKS: u64 = 1_000;
+
 /// Make and check the genesis document.
 #[derive(Debug, Args)]
 pub(crate) struct Genesis {
@@ -85,9 +90,12 @@ impl Genesis {
                             Kind::Production
                         },
                         timestamp_ms: timestamp_ms.unwrap_or_else(cairn_node::driver::now_ms),
-                        power: 1,
+                        power: STAKE,
                         consensus: Params::default(),
-                        ledger: ChainParams::default(),
+                        ledger: ChainParams {
+                            min_epoch_blocks: EPOCH_BLOCKS,
+                            ..ChainParams::default()
+                        },
                         namespaces: Vec::new(),
                     },
                 )?;

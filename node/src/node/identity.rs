@@ -3,7 +3,7 @@
 use super::NodeError;
 use crate::config::NodeConfig;
 use cairn_consensus::{Signer, ValidatorId};
-use cairn_crypto::{NodeKeys, SigningKey, keyfile};
+use cairn_crypto::{SigningKey, keyfile};
 use cairn_runtime::{AccountId, ValidatorRecord};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -79,17 +79,25 @@ pub(super) fn identify(
         key_file: config.key_file.clone(),
         name: config.name.clone(),
     };
-    let record = records.iter().find(|record| record.name == config.name);
-    let (id, transport) = match record {
+    // By its key: names of validators need not be unique.
+    let signs = |record: &&ValidatorRecord| {
+        let mut held = keys.iter().map(|keys| keys.consensus.public_key());
+        held.any(|key| *key == record.consensus_key)
+    };
+    let (id, transport) = match records.iter().find(signs) {
         None => {
-            tracing::warn!(name = config.name, height, "not a validator yet: following");
+            // The ledger here may be older than the keys. One of genesis that never moved is a mistake to be told.
+            if height == 0 && records.iter().any(|record| record.name == config.name) {
+                return Err(wrong("consensus"));
+            }
+            tracing::warn!(
+                name = config.name,
+                height,
+                "no validator in force here has these keys: following"
+            );
             first()
         }
         Some(record) => {
-            let signs = |keys: &NodeKeys| *keys.consensus.public_key() == record.consensus_key;
-            if !keys.iter().any(signs) {
-                return Err(wrong("consensus"));
-            }
             let mut transports = keys.iter().map(|keys| &keys.transport);
             let transport = transports.find(|key| *key.public_key() == record.transport_key);
             let transport = transport.ok_or_else(|| wrong("transport"))?;

@@ -48,7 +48,15 @@ pub(super) fn unbond<S: StateReader>(
     let mut stake = read_stake(session, validator)?;
     stake.bonded = take(validator, "bonded", stake.bonded, amount)?;
     let leaves = stake.bonded == 0;
-    let matures_at_ms = release(session, validator, &mut stake, amount)?;
+    // Of what an operator asks for; a removal goes through whatever is on its way out already.
+    if stake.unbonding.len() as u64 >= MAX_UNBONDINGS {
+        return Err(ValidatorError::TooManyUnbondings {
+            validator,
+            limit: MAX_UNBONDINGS,
+        }
+        .into());
+    }
+    let matures_at_ms = release(session, &mut stake, amount);
     session.write(&StateKey::Stake(validator), &stake);
     if leaves {
         check_enough(session)?;
@@ -70,7 +78,7 @@ pub(super) fn release_all<S: StateReader>(
     let mut stake = read_stake(session, validator)?;
     let amount = std::mem::take(&mut stake.bonded);
     if amount > 0 {
-        let matures_at_ms = release(session, validator, &mut stake, amount)?;
+        let matures_at_ms = release(session, &mut stake, amount);
         session.emit(Event::StakeUnbonding {
             validator,
             amount,
@@ -82,25 +90,14 @@ pub(super) fn release_all<S: StateReader>(
 }
 
 /// Adds a part that is on its way out; returns when it is free.
-fn release<S: StateReader>(
-    session: &Session<'_, S>,
-    validator: AccountId,
-    stake: &mut Stake,
-    amount: u64,
-) -> Result<u64, ValidatorError> {
-    if stake.unbonding.len() as u64 >= MAX_UNBONDINGS {
-        return Err(ValidatorError::TooManyUnbondings {
-            validator,
-            limit: MAX_UNBONDINGS,
-        });
-    }
+fn release<S: StateReader>(session: &Session<'_, S>, stake: &mut Stake, amount: u64) -> u64 {
     let now_ms = session.context.timestamp_ms;
     let matures_at_ms = now_ms.saturating_add(session.params.unbonding_ms);
     stake.unbonding.push(Unbonding {
         amount,
         matures_at_ms,
     });
-    Ok(matures_at_ms)
+    matures_at_ms
 }
 
 /// Counts newly issued stake. Whoever calls writes down whose it is.
