@@ -11,6 +11,14 @@ pub const ACCOUNT_NOT_FOUND: &str = "account_not_found";
 pub const NAMESPACE_NOT_FOUND: &str = "namespace_not_found";
 /// No such grant.
 pub const GRANT_NOT_FOUND: &str = "grant_not_found";
+/// No such validator.
+pub const VALIDATOR_NOT_FOUND: &str = "validator_not_found";
+/// No such proposal.
+pub const PROPOSAL_NOT_FOUND: &str = "proposal_not_found";
+/// No such epoch, or not begun yet.
+pub const EPOCH_NOT_FOUND: &str = "epoch_not_found";
+/// No signing key with this fingerprint was ever in use.
+pub const KEY_NOT_FOUND: &str = "key_not_found";
 /// No such block, or not final yet.
 pub const BLOCK_NOT_FOUND: &str = "block_not_found";
 /// This node does not hold the blob.

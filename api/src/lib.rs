@@ -36,7 +36,13 @@
 //! | `GET /v1/digests/{digest}` | [`Answer`] of a list of [`VersionId`](cairn_runtime::VersionId), earliest first |
 //! | `GET /v1/accounts?cursor=&limit=` | [`Page`] of [`Account`](cairn_runtime::Account) |
 //! | `GET /v1/accounts/{id}` | [`Answer`] of [`AccountView`] |
-//! | `GET /v1/validators` | [`Answer`] of a list of [`ValidatorRecord`](cairn_runtime::ValidatorRecord) |
+//! | `GET /v1/keys/{fingerprint}` | [`Answer`] of [`KeyUse`](cairn_runtime::KeyUse) |
+//! | `GET /v1/validators` | [`Answer`] of [`ValidatorSetView`]: the set in force |
+//! | `GET /v1/validators/registry?cursor=&limit=` | [`Page`] of [`ValidatorView`]: all there ever were, in order of joining |
+//! | `GET /v1/validators/{id}` | [`Answer`] of [`ValidatorView`] |
+//! | `GET /v1/epochs/{number\|latest}` | [`Answer`] of [`EpochRecord`](cairn_runtime::EpochRecord) |
+//! | `GET /v1/proposals?cursor=&limit=` | [`Page`] of [`ProposalView`], oldest first |
+//! | `GET /v1/proposals/{number}` | [`Answer`] of [`ProposalView`] |
 //! | `GET /v1/params` | [`Answer`] of `ChainParams` of the runtime |
 //! | `GET /v1/proofs/...` | [`OCTET_STREAM`]: a proof bundle; [`CLAIM_HEADER`] says what it claims |
 //! | `GET /v1/genesis` | the genesis document |
@@ -51,6 +57,8 @@
 //! | `block` | [`BlockView`] |
 //! | `registry` | [`ModelView`], [`VersionView`], [`EventView`] |
 //! | `account` | [`AccountView`] |
+//! | `validator` | [`ValidatorSetView`], [`ValidatorView`] |
+//! | `proposal` | [`ProposalView`] |
 //! | `status` | [`Status`] |
 //! | `problem` | [`Problem`] (RFC 9457) |
 //! | [`code`] | the stable codes of problems that the API itself makes |
@@ -66,21 +74,25 @@ mod answer;
 mod block;
 pub mod code;
 mod problem;
+mod proposal;
 mod registry;
 pub mod schema;
 mod status;
 pub mod time;
 pub mod token;
 mod transaction;
+mod validator;
 mod wire;
 
 pub use account::AccountView;
 pub use answer::{Answer, Page};
 pub use block::{BlockView, CertificateView};
 pub use problem::Problem;
+pub use proposal::{ProposalState, ProposalView};
 pub use registry::{EventView, ModelView, VersionView};
 pub use status::Status;
 pub use transaction::{State, Submitted, SubmittedStatus, TransactionStatus, Wait};
+pub use validator::{KeyPairView, MemberView, ValidatorSetView, ValidatorView};
 pub use wire::{
     CLAIM_ABSENT, CLAIM_HEADER, HEIGHT_HEADER, MAX_PAGE, MAX_TRANSACTION_BODY, OCTET_STREAM,
     PROBLEM_JSON, alpn,

@@ -227,19 +227,117 @@ pub struct Notice {
     at: u64,
 }
 
-/// A validator.
+/// A validator of the registry.
 #[derive(ToSchema)]
-pub struct ValidatorRecord {
+pub struct ValidatorEntry {
     id: String,
     name: String,
-    /// ML-DSA-87, base64.
-    consensus_key: String,
-    /// ML-DSA-87, base64.
-    transport_key: String,
-    /// Voting power.
-    power: u64,
     /// The account that signs transactions for it.
     operator: String,
+    /// Number of key pairs it ever had; the newest has index `keys - 1`.
+    keys: u32,
+    standing: Standing,
+    /// Height at which it was added.
+    added_at: u64,
+}
+
+/// Whether a validator belongs into the set.
+#[derive(ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// In the set from the next epoch change on, if it has bonded stake.
+    Active,
+    /// It signed two contents where it may sign one.
+    Jailed,
+    /// Governance removed it.
+    Removed,
+}
+
+/// The stake of a validator, in units.
+#[derive(ToSchema)]
+pub struct Stake {
+    /// Voting power from the next epoch change on.
+    bonded: u64,
+    /// What its operator can bond.
+    free: u64,
+    unbonding: Vec<Unbonding>,
+}
+
+/// Stake on its way out.
+#[derive(ToSchema)]
+pub struct Unbonding {
+    amount: u64,
+    /// Block time from which it is free, milliseconds since the Unix epoch.
+    matures_at_ms: u64,
+}
+
+/// A validator's offence in an epoch.
+#[derive(ToSchema)]
+pub struct Offence {
+    validator: String,
+    epoch: u64,
+    /// The round in which it signed two contents.
+    round: u64,
+    /// Units of stake that it lost.
+    burned: u64,
+    /// Who brought the evidence.
+    reporter: String,
+    /// Height at which it was punished.
+    height: u64,
+}
+
+/// Who decided in an epoch.
+#[derive(ToSchema)]
+pub struct EpochRecord {
+    epoch: u64,
+    /// Height of its first block.
+    first_height: u64,
+    /// The validators, in the order of signer bitmaps.
+    members: Vec<EpochMember>,
+}
+
+/// A validator in an epoch.
+#[derive(ToSchema)]
+pub struct EpochMember {
+    id: String,
+    /// Index of the keys that it used.
+    key_index: u32,
+    /// Voting power.
+    power: u64,
+}
+
+/// A proposal of governance.
+#[derive(ToSchema)]
+pub struct Proposal {
+    id: u64,
+    /// Who made it.
+    proposer: String,
+    action: Action,
+    /// Height at which it was made.
+    proposed_at: u64,
+    /// Last height at which it can be approved.
+    expires_at_height: u64,
+    /// Ids of the validators that approved it, in that order.
+    approvals: Vec<String>,
+    /// Height at which it passed.
+    passed_at: Option<u64>,
+}
+
+/// What a proposal does when it passes; the other members depend on the kind.
+#[derive(ToSchema)]
+pub struct Action {
+    /// The kind: `set_parameter`, `add_validator` and so on.
+    action: String,
+}
+
+/// What a signing key is or was for; a key of an account has a member `account`, one of a validator `validator`.
+#[derive(ToSchema)]
+pub struct KeyUse {
+    /// `account`, `consensus` or `transport`.
+    #[schema(rename = "use")]
+    r#use: String,
+    /// Index of the key.
+    key_index: u32,
 }
 
 /// Something that happened to a model.

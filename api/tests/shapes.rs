@@ -2,15 +2,17 @@
 #![allow(clippy::unwrap_used)]
 
 use cairn_api::{
-    AccountView, Answer, BlockView, CertificateView, EventView, ModelView, Page, Problem, State,
-    Submitted, SubmittedStatus, TransactionStatus, VersionView, schema,
+    AccountView, Answer, BlockView, CertificateView, EventView, KeyPairView, MemberView, ModelView,
+    Page, Problem, ProposalState, ProposalView, State, Submitted, SubmittedStatus,
+    TransactionStatus, ValidatorSetView, ValidatorView, VersionView, schema,
 };
 use cairn_consensus::{BlockId, Epoch, Header, Height, Round};
-use cairn_crypto::{AccountKeys, DataKey, Digest, NodeKeys, SealContext, seal};
+use cairn_crypto::{AccountKeys, DataKey, Digest, SealContext, seal};
 use cairn_runtime::{
-    Account, AccountId, AccountKey, ChainParams, Confidentiality, Event, Grant, Model, ModelEvent,
-    ModelName, Namespace, Outcome, Parent, Receipt, Relation, Role, RoleEntry, Scope,
-    TransactionError, ValidatorRecord, Version, VersionId,
+    Account, AccountId, AccountKey, Action, ChainParams, Confidentiality, EpochMember, EpochRecord,
+    Event, Grant, KeyUse, Model, ModelEvent, ModelName, Namespace, Offence, Outcome, Parent,
+    Proposal, Receipt, Relation, Role, RoleEntry, Scope, Stake, Standing, TransactionError,
+    Unbonding, ValidatorEntry, Version, VersionId,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -160,6 +162,84 @@ fn keys() -> (AccountKey, Grant) {
     )
 }
 
+fn validator() -> ValidatorView {
+    let keys = |index| KeyPairView {
+        index,
+        consensus: digest("consensus"),
+        transport: digest("transport"),
+    };
+    ValidatorView {
+        validator: ValidatorEntry {
+            id: account_id(),
+            name: "one".to_owned(),
+            operator: account_id(),
+            keys: 2,
+            standing: Standing::Jailed,
+            added_at: 3,
+        },
+        member: Some(MemberView {
+            power: 5,
+            keys: keys(0),
+        }),
+        newest_keys: keys(1),
+        stake: Stake {
+            bonded: 5,
+            free: 1,
+            unbonding: vec![Unbonding {
+                amount: 2,
+                matures_at_ms: 9,
+            }],
+        },
+        offences: vec![Offence {
+            validator: account_id(),
+            epoch: 0,
+            round: 4,
+            burned: 1,
+            reporter: account_id(),
+            height: 8,
+        }],
+    }
+}
+
+fn epoch() -> EpochRecord {
+    EpochRecord {
+        epoch: 1,
+        first_height: 10,
+        members: vec![EpochMember {
+            id: account_id(),
+            key_index: 0,
+            power: 5,
+        }],
+    }
+}
+
+fn proposal() -> ProposalView {
+    ProposalView {
+        proposal: Proposal {
+            id: 2,
+            proposer: account_id(),
+            action: Action::SetParameter {
+                name: "max_operations".to_owned(),
+                value: 9,
+            },
+            proposed_at: 4,
+            expires_at_height: 400,
+            approvals: vec![account_id()],
+            passed_at: None,
+        },
+        state: ProposalState::Open,
+        approving_power: 5,
+        quorum_power: 7,
+    }
+}
+
+fn key_use() -> KeyUse {
+    KeyUse::Account {
+        account: account_id(),
+        key_index: 1,
+    }
+}
+
 fn comes_back<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T) -> Value {
     let text = serde_json::to_string(value).unwrap();
     assert_eq!(&serde_json::from_str::<T>(&text).unwrap(), value);
@@ -200,6 +280,33 @@ fn every_answer_comes_back_as_it_went() {
         keys: vec![key],
         roles: vec![role()],
     }));
+    let json = comes_back(&answer(ValidatorSetView {
+        epoch: 1,
+        first_height: 10,
+        change_pending: true,
+        total_power: 5,
+        quorum_power: 4,
+        validators: vec![validator()],
+    }));
+    let first = &json["data"]["validators"][0];
+    assert_eq!(first["validator"]["standing"], "jailed");
+    assert_eq!(
+        first["member"]["keys"]["consensus"],
+        digest("consensus").reference()
+    );
+    let outside = ValidatorView {
+        member: None,
+        ..validator()
+    };
+    assert!(comes_back(&answer(outside))["data"].get("member").is_none());
+    comes_back(&answer(epoch()));
+    let json = comes_back(&answer(proposal()));
+    assert_eq!(json["data"]["state"], "open");
+    assert_eq!(
+        json["data"]["proposal"]["action"]["action"],
+        "set_parameter"
+    );
+    assert_eq!(comes_back(&answer(key_use()))["data"]["use"], "account");
     let json = comes_back(&answer(VersionView::from(version())));
     assert_eq!(json["data"]["time"], "2023-11-14T22:13:20.123Z");
     assert_eq!(json["data"]["published_at"], u64::MAX);
@@ -288,15 +395,6 @@ fn written(value: &impl Serialize) -> BTreeSet<String> {
 #[test]
 fn the_schemas_have_the_members_that_serde_writes() {
     let (key, grant) = keys();
-    let node = NodeKeys::generate().unwrap();
-    let validator = ValidatorRecord {
-        id: account_id(),
-        name: "one".to_owned(),
-        consensus_key: node.consensus.public_key().clone(),
-        transport_key: node.transport.public_key().clone(),
-        power: 1,
-        operator: account_id(),
-    };
     let namespace = Namespace {
         name: "acme".to_owned(),
         owner: account_id(),
@@ -321,7 +419,36 @@ fn the_schemas_have_the_members_that_serde_writes() {
     assert_eq!(described::<schema::Version>(), written(&version()));
     assert_eq!(described::<schema::SealedKey>(), written(&grant.sealed));
     assert_eq!(described::<schema::Grant>(), written(&grant));
-    assert_eq!(described::<schema::ValidatorRecord>(), written(&validator));
+    let view = validator();
+    assert_eq!(
+        described::<schema::ValidatorEntry>(),
+        written(&view.validator)
+    );
+    assert_eq!(described::<schema::Stake>(), written(&view.stake));
+    assert_eq!(
+        described::<schema::Unbonding>(),
+        written(&view.stake.unbonding[0])
+    );
+    assert_eq!(described::<schema::Offence>(), written(&view.offences[0]));
+    assert_eq!(described::<schema::EpochRecord>(), written(&epoch()));
+    assert_eq!(
+        described::<schema::EpochMember>(),
+        written(&epoch().members[0])
+    );
+    assert_eq!(
+        described::<schema::Proposal>(),
+        written(&proposal().proposal)
+    );
+    // The other members depend on the kind.
+    for (described, written) in [
+        (
+            described::<schema::Action>(),
+            written(&proposal().proposal.action),
+        ),
+        (described::<schema::KeyUse>(), written(&key_use())),
+    ] {
+        assert!(described.is_subset(&written), "{described:?} {written:?}");
+    }
     assert_eq!(described::<schema::ModelEvent>(), written(&event()));
     assert_eq!(described::<schema::Receipt>(), written(&receipt));
     assert_eq!(described::<schema::Header>(), written(&header()));
@@ -381,5 +508,10 @@ fn the_schemas_name_the_variants_that_serde_writes() {
     assert_eq!(
         names(schema_of(schema::Relation::schema())),
         relations.iter().map(text).collect()
+    );
+    let standings = [Standing::Active, Standing::Jailed, Standing::Removed];
+    assert_eq!(
+        names(schema_of(schema::Standing::schema())),
+        standings.iter().map(text).collect()
     );
 }

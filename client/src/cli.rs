@@ -1,8 +1,8 @@
 //! What can be written on the command line.
 
 use crate::commands::{
-    account, audit, completion, grant, keygen, list, log, namespace, prove, pull, push, role, show,
-    tx, verify,
+    account, audit, completion, evidence, grant, key, keygen, list, log, namespace, proposal,
+    prove, pull, push, role, show, tx, validator, verify,
 };
 use crate::exit;
 use cairn_crypto::Digest;
@@ -48,6 +48,9 @@ pub(crate) struct Global {
     /// Fingerprint of a further node's transport key to accept; repeatable
     #[arg(long = "node-key", value_name = "SHA256", global = true)]
     pub(crate) node_keys: Vec<Digest>,
+    /// An earlier key file of the account, for grants that were sealed to it; repeatable, same passphrase
+    #[arg(long = "former-key", value_name = "FILE", global = true)]
+    pub(crate) former_keys: Vec<PathBuf>,
     /// The configuration file [env: CAIRN_CONFIG]
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
@@ -91,7 +94,19 @@ pub(crate) enum Online {
     Grant(grant::GrantArgs),
     /// Write a proof that anyone can check offline with `cairn audit` and the genesis document
     Prove(prove::ProveArgs),
-    /// Admit and show accounts
+    /// Replace and revoke the keys of accounts
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Show validators; bond stake, replace keys, and propose whom to add and to remove
+    #[command(subcommand)]
+    Validator(validator::ValidatorCommand),
+    /// Show, make and approve proposals of governance
+    #[command(subcommand)]
+    Proposal(proposal::ProposalCommand),
+    /// Bring evidence of a validator's offence to the ledger
+    #[command(subcommand)]
+    Evidence(evidence::EvidenceCommand),
+    /// Admit, show, suspend and reinstate accounts
     #[command(subcommand)]
     Account(account::AccountCommand),
     /// Grant and revoke roles (needs Admin)

@@ -24,6 +24,8 @@ pub(crate) struct ConfigFile {
     pub(crate) passphrase_file: Option<PathBuf>,
     /// As `--node-key`.
     pub(crate) node_keys: Option<Vec<Digest>>,
+    /// As `--former-key`.
+    pub(crate) former_keys: Option<Vec<PathBuf>>,
 }
 
 impl ConfigFile {

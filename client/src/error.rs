@@ -100,6 +100,16 @@ pub enum ClientError {
         /// The account.
         account: AccountId,
     },
+    /// A grant does not open with any of the keys at hand.
+    #[error(
+        "the grant of {version} is sealed to key {key_index} of the account, which is not at hand: name its key file with --former-key"
+    )]
+    OtherKey {
+        /// The version.
+        version: VersionId,
+        /// Index of the key.
+        key_index: u32,
+    },
     /// The data key in a grant is not the one that the version was published with.
     #[error(
         "the data key granted for {version} is not the one it was published with (committed to {expected}, got {got}): ask the owner for a new grant"

@@ -6,7 +6,7 @@ use cairn_artifacts::{ErrorKind, PackageError};
 use cairn_client::{CallError, CardError, ClientError, NodeFailure};
 use cairn_crypto::KeyError;
 use cairn_crypto::keyfile::KeyFileError;
-use cairn_genesis::GenesisError;
+use cairn_genesis::{GenesisError, KeyCardError};
 use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
@@ -88,6 +88,9 @@ pub(crate) enum Failure {
     /// An account's card is not good.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// A validator's card is not good.
+    #[error(transparent)]
+    ValidatorCard(#[from] KeyCardError),
     /// What was asked for makes no sense; the message says what would.
     #[error("{0}")]
     Usage(String),
@@ -132,13 +135,16 @@ impl Failure {
     pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Client(error) => client(error),
-            Self::Card(CardError::Possession(_)) => Exit::BadSignature,
+            Self::Card(CardError::Possession(_)) | Self::ValidatorCard(KeyCardError::Proof(_)) => {
+                Exit::BadSignature
+            }
             Self::Settings(_) | Self::Passphrase(_) | Self::Usage(_) => Exit::Usage,
             Self::Json { .. }
             | Self::Genesis(_)
             | Self::KeyFile(_)
             | Self::Key(_)
             | Self::Card(_)
+            | Self::ValidatorCard(_)
             | Self::Io { .. }
             | Self::TooLong { .. } => Exit::Failed,
         }
@@ -155,7 +161,7 @@ fn client(error: &ClientError) -> Exit {
         | ClientError::Head(_) => Exit::ProofInvalid,
         ClientError::KeyNotValid { .. } => Exit::Revoked,
         ClientError::NotFound { .. } => Exit::NotFound,
-        ClientError::NoGrant { .. } => Exit::NotAllowed,
+        ClientError::NoGrant { .. } | ClientError::OtherKey { .. } => Exit::NotAllowed,
         ClientError::NotFinal { .. } => Exit::NoQuorum,
         ClientError::Unreachable { failures } => unreachable_nodes(failures),
         ClientError::Refused { problem, .. } => coded(&problem.code, problem.status),
@@ -335,6 +341,13 @@ mod tests {
                 },
                 15,
             ),
+            (
+                ClientError::OtherKey {
+                    version: version(),
+                    key_index: 0,
+                },
+                15,
+            ),
             (ClientError::KeyNotValid { account: account() }, 13),
             (
                 ClientError::KeyCommit {
@@ -435,6 +448,8 @@ mod tests {
             (GenesisError::Format { got: 9 }.into(), 1),
             (CardError::Possession(BadSignature).into(), 10),
             (CardError::Format { got: 9 }.into(), 1),
+            (KeyCardError::Proof(BadSignature).into(), 10),
+            (KeyCardError::Format { got: 9 }.into(), 1),
             (
                 KeyFileError::WrongPassphrase { path: path.clone() }.into(),
                 1,

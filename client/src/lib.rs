@@ -27,6 +27,7 @@
 //! | `call` | one request and its answer, within limits |
 //! | `attempt` | the same request to one node after another |
 //! | `routes` | a typed method for every route that reads |
+//! | `governance` | the same for validators, proposals and keys |
 //! | `submit` | transactions on their way to a block |
 //! | `transaction` | [`TransactionBuilder`] |
 //! | `proof` | [`Subject`], and bundles fetched and verified; [`audit`] offline |
@@ -35,6 +36,7 @@
 //! | `reference` | [`Reference`]: how people name a version |
 //! | `card` | [`AccountCard`]: what an admin needs to admit an account |
 //! | `session` | [`Session`], [`Final`] |
+//! | `rotation` | new keys for the account of a session |
 //! | `access` | data keys: sealed, opened, committed to |
 //! | `token` | access tokens for blobs |
 //! | `blobs` | [`NodeBlobStore`] |
@@ -53,6 +55,7 @@ mod client;
 mod connection;
 mod endpoint;
 mod error;
+mod governance;
 mod heads;
 mod link;
 mod proof;
@@ -60,6 +63,7 @@ mod pull;
 mod push;
 mod reference;
 mod resume;
+mod rotation;
 mod routes;
 mod session;
 mod submit;

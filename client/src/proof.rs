@@ -249,17 +249,30 @@ impl Client {
     pub async fn proved_key(&self, id: &AccountId) -> Result<(u32, AccountKey), ClientError> {
         let account = self.proved_account(id).await?;
         let index = account.keys.saturating_sub(1);
+        let (key, height) = self.proved_key_at(id, index).await?;
+        if !key.is_valid_at(height.saturating_add(1)) {
+            return Err(ClientError::KeyNotValid { account: *id });
+        }
+        Ok((index, key))
+    }
+
+    /// The keys of an account that have this index, valid or not, proved; and the height of the proof.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFound`] when there are none; else as [`Client::prove`].
+    pub async fn proved_key_at(
+        &self,
+        id: &AccountId,
+        index: u32,
+    ) -> Result<(AccountKey, u64), ClientError> {
         let subject = Subject::Key(*id, index);
         let (bundle, verified) = self.prove(&subject).await?;
         let Claim::Record { value, .. } = bundle.claim else {
             return Err(absent(&subject));
         };
-        let key: AccountKey = codec::decode(&value, MAX_BUNDLE_BYTES)
+        let key = codec::decode(&value, MAX_BUNDLE_BYTES)
             .map_err(|error| ClientError::Audit(cairn_audit::AuditError::Record(error)))?;
-        if !key.is_valid_at(verified.height.0.saturating_add(1)) {
-            return Err(ClientError::KeyNotValid { account: *id });
-        }
-        Ok((index, key))
+        Ok((key, verified.height.0))
     }
 
     /// A reader's grant, proved; `None` when it is proved that there is none, or that it was revoked.

@@ -9,9 +9,7 @@ use cairn_api::{
     VersionView, code,
 };
 use cairn_crypto::Digest;
-use cairn_runtime::{
-    Account, AccountId, ChainParams, Grant, ModelName, Namespace, ValidatorRecord, VersionId,
-};
+use cairn_runtime::{Account, AccountId, ChainParams, Grant, ModelName, Namespace, VersionId};
 use serde::de::DeserializeOwned;
 use std::fmt::Write as _;
 
@@ -188,14 +186,6 @@ impl Client {
         self.ask_json(format!("/v1/accounts/{id}")).await
     }
 
-    /// The validators.
-    ///
-    /// # Errors
-    /// [`ClientError::Unreachable`], [`ClientError::Refused`].
-    pub async fn validators(&self) -> Result<Answer<Vec<ValidatorRecord>>, ClientError> {
-        self.ask_json("/v1/validators".to_owned()).await
-    }
-
     /// The limits of the chain.
     ///
     /// # Errors
@@ -239,7 +229,10 @@ impl Client {
     }
 
     /// All pages of a list. `path` ends where a further query parameter can follow.
-    async fn list<T: DeserializeOwned>(&self, path: String) -> Result<Vec<T>, ClientError> {
+    pub(crate) async fn list<T: DeserializeOwned>(
+        &self,
+        path: String,
+    ) -> Result<Vec<T>, ClientError> {
         let mut items = Vec::new();
         let mut cursor = String::new();
         for _ in 0..MAX_PAGES {

@@ -51,19 +51,40 @@ pub struct Session {
 struct Inner {
     client: Client,
     keys: AccountKeys,
+    /// Earlier keys of the account: grants that were sealed to them open with nothing else.
+    former: Vec<AccountKeys>,
     account: AccountId,
     tokens: OnceCell<Arc<Tokens>>,
 }
 
 impl Session {
-    /// A session of the account that the signing key names.
+    /// A session of the account that the signing key names: its first one.
     #[must_use]
     pub fn new(client: Client, keys: AccountKeys) -> Self {
         let account = AccountId::of(keys.signing.public_key());
+        Self::of(client, account, keys, Vec::new())
+    }
+
+    /// A session of the account that has these keys, found by the signing key, whichever of the account's keys it is.
+    /// `former` are earlier keys of the account, for grants that were sealed to them.
+    ///
+    /// # Errors
+    /// As [`Client::account_of`].
+    pub async fn open(
+        client: Client,
+        keys: AccountKeys,
+        former: Vec<AccountKeys>,
+    ) -> Result<Self, ClientError> {
+        let account = client.account_of(keys.signing.public_key()).await?;
+        Ok(Self::of(client, account, keys, former))
+    }
+
+    fn of(client: Client, account: AccountId, keys: AccountKeys, former: Vec<AccountKeys>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 client,
                 keys,
+                former,
                 account,
                 tokens: OnceCell::new(),
             }),
@@ -234,11 +255,26 @@ impl Session {
             version: id.clone(),
             account,
         })?;
-        let key = open_grant(client.chain_id(), &version.value, &grant, self.keys())?;
+        let key = self.unseal(&version.value, &grant)?;
         Ok(OpenVersion {
             version,
             grant: Some(grant),
             data_key: Some(key),
+        })
+    }
+
+    /// Opens a grant with the one of the account's keys that it was sealed to.
+    fn unseal(&self, version: &Version, grant: &Grant) -> Result<DataKey, ClientError> {
+        let chain_id = self.client().chain_id();
+        for keys in std::iter::once(self.keys()).chain(&self.inner.former) {
+            match open_grant(chain_id, version, grant, keys) {
+                Err(ClientError::Seal(_)) => {}
+                opened => return opened,
+            }
+        }
+        Err(ClientError::OtherKey {
+            version: version.id.clone(),
+            key_index: grant.key_index,
         })
     }
 

@@ -77,6 +77,7 @@ pub(crate) struct Settings {
     passphrase: Option<Zeroizing<String>>,
     passphrase_file: Option<PathBuf>,
     node_keys: Vec<Digest>,
+    former_keys: Vec<PathBuf>,
     config: Option<PathBuf>,
     state: Option<PathBuf>,
     cache: Option<PathBuf>,
@@ -151,6 +152,12 @@ impl Settings {
             } else {
                 options.node_keys.clone()
             },
+            former_keys: if options.former_keys.is_empty() {
+                let listed = file.former_keys.unwrap_or_default().into_iter();
+                listed.filter_map(|path| from_file(Some(path))).collect()
+            } else {
+                options.former_keys.clone()
+            },
             state: xdg(environment, "XDG_STATE_HOME", ".local/state"),
             cache: xdg(environment, "XDG_CACHE_HOME", ".cache"),
             config,
@@ -198,6 +205,11 @@ impl Settings {
     pub(crate) fn key(&self) -> Result<&Path, SettingsError> {
         let missing = || self.missing("account key", "key", "CAIRN_KEY");
         self.key.as_deref().ok_or_else(missing)
+    }
+
+    /// Earlier key files of the account.
+    pub(crate) fn former_keys(&self) -> &[PathBuf] {
+        &self.former_keys
     }
 
     /// The passphrase itself, from the environment.
@@ -278,6 +290,7 @@ mod tests {
         key = "/absolute/file.key"
         passphrase_file = "file.pass"
         node_keys = ["sha256:0000000000000000000000000000000000000000000000000000000000000001"]
+        former_keys = ["former.key"]
     "#;
 
     /// A home with this configuration file.
@@ -327,6 +340,7 @@ mod tests {
             folder.join("file.pass")
         );
         assert_eq!(settings.node_keys().len(), 1);
+        assert_eq!(settings.former_keys(), [folder.join("former.key")]);
         assert_eq!(
             settings.resume_dir().unwrap(),
             home.path().join(".cache/cairn/push")
@@ -355,6 +369,7 @@ mod tests {
             key: Some("flag.key".into()),
             passphrase_file: Some("flag.pass".into()),
             node_keys: vec![Digest::of(b"flag")],
+            former_keys: vec!["flag-former.key".into()],
             ..Global::default()
         };
         let mut environment = ENVIRONMENT.to_vec();
@@ -369,6 +384,7 @@ mod tests {
         assert_eq!(settings.passphrase_file().unwrap(), Path::new("flag.pass"));
         assert!(settings.passphrase().is_none());
         assert_eq!(settings.node_keys(), [Digest::of(b"flag")]);
+        assert_eq!(settings.former_keys(), [Path::new("flag-former.key")]);
     }
 
     #[test]

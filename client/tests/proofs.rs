@@ -7,7 +7,7 @@ use cairn_audit::{AuditError, HeadError, verify};
 use cairn_client::{Client, ClientConfig, ClientError, HeadNote, HeadStore, Subject, audit};
 use cairn_crypto::Digest;
 use cairn_runtime::{AccountId, StateKey, VersionId};
-use chain::{Answer, CHAIN, FORK, bundle, node, ok, parameter, problem};
+use chain::{Answer, CHAIN, FORK, bundle, key, node, ok, parameter, problem};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -204,4 +204,39 @@ fn a_damaged_head_file_is_told_and_not_replaced() {
     let error = heads.observe(&seen, None).unwrap_err();
     assert!(matches!(error, ClientError::HeadFile { .. }), "{error}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "{");
+}
+
+/// A node that says whose key it is, and proves the admin's first key.
+async fn telling(of: AccountId) -> cairn_client::Endpoint {
+    let answer = move |line: &str| {
+        if line.contains("/v1/proofs/keys/") {
+            return bundle(&CHAIN.record(StateKey::AccountKey(CHAIN.admin, 0), 1));
+        }
+        let told = serde_json::json!({
+            "height": 1, "time": "2025-01-01T00:00:00Z",
+            "data": { "use": "account", "account": of, "key_index": 0 },
+        });
+        ok("application/json", &serde_json::to_vec(&told).unwrap())
+    };
+    node(answer).await.endpoint
+}
+
+#[tokio::test]
+async fn whose_a_key_is_no_node_decides() {
+    let (own, other) = (key(3, 0), key(3, 9));
+    let named = AccountId::of(own.public_key());
+    let client = CHAIN.client(vec![telling(CHAIN.admin).await]);
+    // A first key names its account by itself.
+    assert_eq!(client.account_of(own.public_key()).await.unwrap(), named);
+    // Somebody else's key is not the admin's because a node says so: data keys would be sealed to the admin.
+    let refused = client.account_of(other.public_key()).await.unwrap_err();
+    assert!(
+        matches!(refused, ClientError::OtherClaim { .. }),
+        "{refused}"
+    );
+    // A key that was never in use is that of the account it names.
+    let unknown = node(|_| problem(404, cairn_api::code::KEY_NOT_FOUND)).await;
+    let client = CHAIN.client(vec![unknown.endpoint]);
+    let named = AccountId::of(other.public_key());
+    assert_eq!(client.account_of(other.public_key()).await.unwrap(), named);
 }

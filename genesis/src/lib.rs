@@ -28,6 +28,7 @@
 //! | `check.rs`    | everything that must hold before a node starts from a document |
 //! | `block.rs`    | the genesis block: validator set, state and header |
 //! | `ceremony.rs` | validator cards, genesis accounts, and assembling them |
+//! | `key_card.rs` | [`KeyCard`]: a validator's keys for a chain that exists |
 //! | `error.rs`    | [`GenesisError`] |
 #![forbid(unsafe_code)]
 
@@ -37,8 +38,10 @@ pub mod ceremony;
 mod check;
 mod document;
 mod error;
+mod key_card;
 
 pub use binding::{TransportBinding, bind};
 pub use check::MIN_PRODUCTION_VALIDATORS;
 pub use document::{FORMAT, GenesisDocument, Kind, MAX_DOCUMENT_BYTES, SUITE_ML_DSA_87};
 pub use error::GenesisError;
+pub use key_card::{KEY_CARD_FORMAT, KeyCard, KeyCardError, MAX_KEY_CARD_BYTES};

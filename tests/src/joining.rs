@@ -24,11 +24,22 @@ impl Network {
     /// # Panics
     /// When its files cannot be written.
     pub fn make_joiner(&mut self) -> (usize, NodeKeys) {
-        let index = self.make_room();
+        let index = self.prepare_joiner();
         let keys = NodeKeys::generate().expect("keys can be made");
+        let path = self.layout().validator(index).join("node.key");
+        write_keys(self, &path, &keys);
+        (index, keys)
+    }
+
+    /// Makes the folder and the configuration of one more validator, whose key file `node.key` has to be put there;
+    /// its index.
+    ///
+    /// # Panics
+    /// When its files cannot be written.
+    pub fn prepare_joiner(&mut self) -> usize {
+        let index = self.make_room();
         let folder = self.layout().validator(index);
         std::fs::create_dir_all(&folder).expect("a folder can be made");
-        write_keys(self, &folder.join("node.key"), &keys);
         let mut config = self.config(0);
         let first = Peer {
             name: config.name.clone(),
@@ -41,7 +52,17 @@ impl Network {
         config.key_file = "node.key".into();
         config.data_dir = "data".into();
         self.write_config(index, &config);
-        (index, keys)
+        index
+    }
+
+    /// Tells a validator the file of the keys that are to follow. It has to be started again to know them.
+    ///
+    /// # Panics
+    /// When its configuration cannot be read or written.
+    pub fn name_next_keys(&mut self, index: usize, path: &Path) {
+        let mut config = self.config(index);
+        config.next_key_file = Some(path.to_owned());
+        self.write_config(index, &config);
     }
 
     /// Makes new consensus keys for a validator, to follow those that it has; its transport key stays. The validator

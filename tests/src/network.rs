@@ -3,7 +3,8 @@
 use crate::person::{Person, program};
 use crate::{Account, Api, ports, until};
 use cairn_api::{BlockView, Status, TransactionStatus, token};
-use cairn_crypto::{Digest, PublicKey, keyfile};
+use cairn_crypto::keyfile::{self, PublicKeys};
+use cairn_crypto::{Digest, PublicKey};
 use cairn_genesis::GenesisDocument;
 use cairn_node::config::Listen;
 use cairn_node::devnet::{Layout, Plan, prepare};
@@ -275,9 +276,10 @@ impl Network {
             return record.transport_key.clone();
         }
         let path = self.layout.validator(index).join("node.key");
-        let keys = keyfile::read(&path, &self.passphrase()).and_then(|material| material.node());
-        let keys = keys.expect("the key file opens");
-        keys.transport.public_key().clone()
+        match keyfile::read_public(&path).expect("there is a key file") {
+            PublicKeys::Node { transport, .. } => transport,
+            PublicKeys::Account { .. } => panic!("{} is a node's", path.display()),
+        }
     }
 
     /// Opens every key file of the network.

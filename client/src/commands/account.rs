@@ -6,7 +6,7 @@ use crate::output::{Fields, table};
 use cairn_audit::Summary;
 use cairn_client::{AccountCard, ClientError, Subject};
 use cairn_crypto::keyfile::{self, KeyFileError, PublicKeys};
-use cairn_runtime::{Account, AccountId, RoleEntry, Scope};
+use cairn_runtime::{Account, AccountId, Operation, RoleEntry, Scope};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -21,6 +21,10 @@ pub(crate) enum AccountCommand {
     Admit(AdmitArgs),
     /// Show an account, its keys and its roles
     Show(ShowArgs),
+    /// Suspend an account: it signs nothing until it is reinstated (needs Admin)
+    Suspend(StandingArgs),
+    /// End the suspension of an account (needs Admin)
+    Reinstate(StandingArgs),
 }
 
 /// Whom to admit.
@@ -39,11 +43,32 @@ pub(crate) struct ShowArgs {
     account: Option<AccountId>,
 }
 
+/// Whose standing, and why it changes.
+#[derive(Debug, Args)]
+pub(crate) struct StandingArgs {
+    /// The account
+    #[arg(value_name = "ACCOUNT")]
+    account: AccountId,
+    /// Why, for everybody to read on the ledger
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
 /// Runs the command.
 pub(crate) async fn run(command: AccountCommand, context: &Context) -> Result<(), Failure> {
     match command {
         AccountCommand::Admit(arguments) => admit(&arguments, context).await,
         AccountCommand::Show(arguments) => show(&arguments, context).await,
+        AccountCommand::Suspend(StandingArgs { account, reason }) => {
+            let suspension = Operation::SuspendAccount { account, reason };
+            let done = format!("suspended account {account}");
+            context.transact(vec![suspension], &done).await
+        }
+        AccountCommand::Reinstate(StandingArgs { account, reason }) => {
+            let end = Operation::ReinstateAccount { account, reason };
+            let done = format!("reinstated account {account}");
+            context.transact(vec![end], &done).await
+        }
     }
 }
 
@@ -56,7 +81,7 @@ struct Admitted {
 
 async fn admit(arguments: &AdmitArgs, context: &Context) -> Result<(), Failure> {
     let card = AccountCard::from_json(&read_text(&arguments.card, "a card", MAX_CARD_BYTES)?)?;
-    let session = context.session()?;
+    let session = context.session().await?;
     let (account, name) = (card.account, card.display_name.clone());
     let admission = card.admission(session.client().chain_id())?;
     let transaction = session.transact(vec![admission]).await?.into();
@@ -83,7 +108,7 @@ struct Shown {
 async fn show(arguments: &ShowArgs, context: &Context) -> Result<(), Failure> {
     let id = match arguments.account {
         Some(id) => id,
-        None => own(context)?,
+        None => own(context).await?,
     };
     let client = context.client()?;
     let (_, verified) = client.prove(&Subject::Account(id)).await?;
@@ -106,10 +131,10 @@ async fn show(arguments: &ShowArgs, context: &Context) -> Result<(), Failure> {
 
 /// The account of the key file. Its public part is not checked without the passphrase; if it was
 /// altered, another account is shown, and no harm is done.
-fn own(context: &Context) -> Result<AccountId, Failure> {
+pub(super) async fn own(context: &Context) -> Result<AccountId, Failure> {
     let path = context.settings.key()?;
     match keyfile::read_public(path)? {
-        PublicKeys::Account { signing, .. } => Ok(AccountId::of(&signing)),
+        PublicKeys::Account { signing, .. } => Ok(context.client()?.account_of(&signing).await?),
         PublicKeys::Node { .. } => Err(KeyFileError::Kind {
             expected: "an account",
             found: "a node",
@@ -127,6 +152,13 @@ fn text(shown: &Shown) -> String {
             format!("at height {}", shown.account.admitted_at),
         )
         .add("keys", shown.account.keys)
+        .add_some(
+            "suspended",
+            shown
+                .account
+                .suspended_at
+                .map(|height| format!("since height {height}")),
+        )
         .add("next nonce", shown.nonce)
         .add(
             "proved",

@@ -19,7 +19,7 @@ pub(crate) struct GrantArgs {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &GrantArgs, context: &Context) -> Result<(), Failure> {
-    let session = context.session()?;
+    let session = context.session().await?;
     let version = session.client().resolve(&arguments.reference).await?;
     let granted: FinalView = session.grant(&version, &arguments.account).await?.into();
     context.output().result(&granted, || {

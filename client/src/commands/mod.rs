@@ -3,11 +3,15 @@
 pub(crate) mod account;
 pub(crate) mod audit;
 pub(crate) mod completion;
+pub(crate) mod evidence;
 pub(crate) mod grant;
+pub(crate) mod key;
 pub(crate) mod keygen;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod namespace;
+pub(crate) mod proposal;
+mod propose;
 pub(crate) mod prove;
 pub(crate) mod pull;
 pub(crate) mod push;
@@ -15,6 +19,7 @@ pub(crate) mod role;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod tx;
+pub(crate) mod validator;
 mod values;
 pub(crate) mod verify;
 
@@ -27,6 +32,7 @@ use cairn_client::{Client, ClientConfig, Final, Session};
 use cairn_consensus::BlockId;
 use cairn_crypto::{Digest, keyfile};
 use cairn_genesis::GenesisDocument;
+use cairn_runtime::Operation;
 use serde::Serialize;
 use std::fs::File;
 use std::io::Read;
@@ -45,6 +51,10 @@ pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Fai
         Online::Grant(arguments) => grant::run(&arguments, context).await,
         Online::Prove(arguments) => prove::run(&arguments, context).await,
         Online::Account(command) => account::run(command, context).await,
+        Online::Key(command) => key::run(command, context).await,
+        Online::Validator(command) => validator::run(command, context).await,
+        Online::Proposal(command) => proposal::run(command, context).await,
+        Online::Evidence(command) => evidence::run(command, context).await,
         Online::Role(command) => role::run(command, context).await,
         Online::Namespace(command) => namespace::run(command, context).await,
         Online::Status => status::run(context).await,
@@ -91,13 +101,24 @@ impl Context {
         Ok(Client::new(config)?)
     }
 
-    /// A client with the keys of `--key`.
-    fn session(&self) -> Result<Session, Failure> {
+    /// A client with the keys of `--key`, and those of `--former-key`.
+    async fn session(&self) -> Result<Session, Failure> {
         let path = self.settings.key()?;
         let client = self.client()?;
         let passphrase = passphrase::existing(&self.settings, path)?;
         let keys = keyfile::read(path, &passphrase)?.account()?;
-        Ok(Session::new(client, keys))
+        let former = self.settings.former_keys().iter();
+        let former = former
+            .map(|path| keyfile::read(path, &passphrase)?.account())
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Session::open(client, keys, former).await?)
+    }
+
+    /// Sends operations in one transaction of the account of `--key`, and says what was done.
+    async fn transact(&self, operations: Vec<Operation>, done: &str) -> Result<(), Failure> {
+        let session = self.session().await?;
+        let changed: FinalView = session.transact(operations).await?.into();
+        self.output().result(&changed, || changed.text(done))
     }
 }
 

@@ -34,7 +34,12 @@ pub(crate) async fn run(command: NamespaceCommand, context: &Context) -> Result<
 async fn create(namespace: String, context: &Context) -> Result<(), Failure> {
     let done = format!("created namespace {namespace}");
     let operation = Operation::CreateNamespace { namespace };
-    let created: FinalView = context.session()?.transact(vec![operation]).await?.into();
+    let created: FinalView = context
+        .session()
+        .await?
+        .transact(vec![operation])
+        .await?
+        .into();
     context.output().result(&created, || created.text(&done))
 }
 

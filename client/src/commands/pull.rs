@@ -37,7 +37,7 @@ struct View<'a> {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &PullArgs, context: &Context) -> Result<(), Failure> {
-    let session = context.session()?;
+    let session = context.session().await?;
     let id = session.client().resolve(&arguments.reference).await?;
     let progress = progress::bar("pulling", context.output().shows_progress());
     let pulled = session.pull(&id, &arguments.output, progress).await?;

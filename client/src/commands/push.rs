@@ -84,7 +84,7 @@ pub(crate) async fn run(arguments: PushArgs, context: &Context) -> Result<(), Fa
         }
     }
     let metadata = arguments.metadata.as_deref().map(metadata).transpose()?;
-    let session = context.session()?;
+    let session = context.session().await?;
     context.output().note(&format!(
         "publishing {id} as account {}; if it is interrupted, run it again and it goes on",
         session.account()

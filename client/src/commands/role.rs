@@ -76,6 +76,11 @@ pub(crate) async fn run(command: RoleCommand, context: &Context) -> Result<(), F
             )
         }
     };
-    let changed: FinalView = context.session()?.transact(vec![operation]).await?.into();
+    let changed: FinalView = context
+        .session()
+        .await?
+        .transact(vec![operation])
+        .await?
+        .into();
     context.output().result(&changed, || changed.text(&done))
 }

@@ -29,7 +29,7 @@ struct View {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &VerifyArgs, context: &Context) -> Result<(), Failure> {
-    let session = context.session()?;
+    let session = context.session().await?;
     let id = session.client().resolve(&arguments.reference).await?;
     // A version never changes, so what is proved at this height holds for the comparison below.
     let (_, verified) = session

@@ -74,3 +74,31 @@ pub(super) async fn show(
         })
         .await
 }
+
+/// What a signing key is or was for. A key is for one thing, for ever, so this finds the account of a rotated key.
+#[utoipa::path(
+    get, path = "/v1/keys/{fingerprint}", tag = "accounts",
+    params(
+        ("fingerprint" = String, Path, description = "SHA-256 of the public key, sha256:<hex>"),
+        ("at_height" = Option<u64>, Query, description = "A final height, default the last"),
+    ),
+    responses(
+        (status = 200, description = "Its use", body = Answer<schema::KeyUse>),
+        (status = 404, description = "It was never in use", body = cairn_api::Problem),
+    )
+)]
+pub(super) async fn key(
+    State(state): State<ApiState>,
+    InPath(fingerprint): InPath<String>,
+    InQuery(at): InQuery<At>,
+) -> Result<Response<Body>, ApiProblem> {
+    let fingerprint = extract::digest(&fingerprint)?;
+    state
+        .answer(at.at_height, move |_, snapshot| {
+            query::key_use(snapshot.state(), &fingerprint)?.ok_or_else(|| {
+                let what = format!("signing key {}", fingerprint.reference());
+                ApiProblem::not_found(code::KEY_NOT_FOUND, what)
+            })
+        })
+        .await
+}

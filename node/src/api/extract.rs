@@ -90,6 +90,14 @@ pub(super) fn account(text: &str) -> Result<AccountId, ApiProblem> {
     digest(text).map(AccountId)
 }
 
+/// A number in the path.
+pub(super) fn number(text: &str) -> Result<u64, ApiProblem> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(40).collect();
+        ApiProblem::bad_request(format!("{shown:?} is not a number"))
+    })
+}
+
 /// A model in the path. A name that breaks the rules is in no registry, so it is not found.
 pub(super) fn model(namespace: String, name: String) -> ModelName {
     ModelName { namespace, name }

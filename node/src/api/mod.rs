@@ -18,7 +18,7 @@
 //! | `problem` | errors as answers |
 //! | `auth` | access tokens against the ledger |
 //! | `latest` | which version of a model is the highest |
-//! | `transactions`, `blocks`, `registry`, `accounts`, `proofs`, `blobs`, `status` | the routes |
+//! | `transactions`, `blocks`, `registry`, `accounts`, `validators`, `proposals`, `proofs`, `blobs`, `status` | the routes |
 //! | `places` | places for blobs on their way, some for each account |
 //! | `sending` | the body of a blob on its way, with a deadline |
 //! | `recent` | the last blocks that were asked for, each read once |
@@ -38,6 +38,7 @@ mod operations;
 mod places;
 mod problem;
 mod proofs;
+mod proposals;
 mod recent;
 mod registry;
 mod router;
@@ -48,6 +49,7 @@ mod stall;
 mod state;
 mod status;
 mod transactions;
+mod validators;
 
 pub use limits::ApiLimits;
 pub use server::{ApiError, Bound, serve};

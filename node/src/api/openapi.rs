@@ -1,9 +1,9 @@
 //! The OpenAPI document, made from the handlers and the types of the API.
 
 use super::{
-    accounts, blobs, blocks, proofs, registry,
+    accounts, blobs, blocks, proofs, proposals, registry,
     state::{ApiState, fixed_json},
-    status, transactions,
+    status, transactions, validators,
 };
 use axum::{body::Body, extract::State, http::Response};
 use bytes::Bytes;
@@ -34,10 +34,12 @@ pub(super) async fn show(State(state): State<ApiState>) -> Response<Body> {
         blocks::list, blocks::show,
         registry::namespaces, registry::namespace, registry::models, registry::model,
         registry::versions, registry::version, registry::events, registry::grant, registry::digest,
-        accounts::list, accounts::show,
+        accounts::list, accounts::show, accounts::key,
+        validators::in_force, validators::registry, validators::show, validators::epoch,
+        proposals::list, proposals::show,
         proofs::version, proofs::account, proofs::key, proofs::grant, proofs::transaction, proofs::block,
         blobs::show, blobs::head, blobs::put,
-        status::status, status::genesis, status::validators, status::params,
+        status::status, status::genesis, status::params,
         show,
     ),
     components(schemas(cairn_api::Wait)),

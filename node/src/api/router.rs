@@ -1,8 +1,8 @@
 //! The table of routes, and what is done around each of them: limits, the time, the measurement.
 
 use super::{
-    accounts, blobs, blocks, limiter::Refused, openapi, problem::ApiProblem, proofs, registry,
-    state::ApiState, status, transactions,
+    accounts, blobs, blocks, limiter::Refused, openapi, problem::ApiProblem, proofs, proposals,
+    registry, state::ApiState, status, transactions, validators,
 };
 use axum::{
     Router,
@@ -24,7 +24,7 @@ pub(super) struct Peer(pub(super) IpAddr);
 
 /// How many routes there are, for the test that all of them are described.
 #[cfg(test)]
-pub(super) const ROUTES: usize = 27;
+pub(super) const ROUTES: usize = 33;
 
 /// Every route of the API.
 pub(super) fn router(state: ApiState) -> Router {
@@ -62,7 +62,13 @@ pub(super) fn router(state: ApiState) -> Router {
         ("/v1/digests/{digest}", short, get(registry::digest)),
         ("/v1/accounts", short, get(accounts::list)),
         ("/v1/accounts/{id}", short, get(accounts::show)),
-        ("/v1/validators", short, get(status::validators)),
+        ("/v1/keys/{fingerprint}", short, get(accounts::key)),
+        ("/v1/validators", short, get(validators::in_force)),
+        ("/v1/validators/registry", short, get(validators::registry)),
+        ("/v1/validators/{id}", short, get(validators::show)),
+        ("/v1/epochs/{number}", short, get(validators::epoch)),
+        ("/v1/proposals", short, get(proposals::list)),
+        ("/v1/proposals/{number}", short, get(proposals::show)),
         ("/v1/params", short, get(status::params)),
         (
             "/v1/proofs/versions/{ns}/{name}/{version}",

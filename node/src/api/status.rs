@@ -27,23 +27,6 @@ pub(super) async fn genesis(State(state): State<ApiState>) -> Response<Body> {
     fixed_json(&state.genesis)
 }
 
-/// The validators, in the order of the validator set.
-#[utoipa::path(
-    get, path = "/v1/validators", tag = "network",
-    params(("at_height" = Option<u64>, Query, description = "A final height, default the last")),
-    responses((status = 200, description = "The validators", body = Answer<Vec<schema::ValidatorRecord>>))
-)]
-pub(super) async fn validators(
-    State(state): State<ApiState>,
-    InQuery(at): InQuery<At>,
-) -> Result<Response<Body>, ApiProblem> {
-    state
-        .answer(at.at_height, |_, snapshot| {
-            Ok(query::validators(snapshot.state())?)
-        })
-        .await
-}
-
 /// The limits of the chain.
 #[utoipa::path(
     get, path = "/v1/params", tag = "network",
