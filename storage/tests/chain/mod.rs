@@ -121,10 +121,7 @@ impl TestChain {
                 outcome: Outcome::Applied(Vec::new()),
             })
             .collect();
-        let diff: StateDiff = Self::writes(seed)
-            .map(|(r, value)| (key(r).encode(), value))
-            .collect();
-        let (state_root, batch) = tree::apply(&self.tree, height.0, &diff).unwrap();
+        let (state_root, batch) = tree::apply(&self.tree, height.0, &Self::diff(seed)).unwrap();
         let payload: Vec<Digest> = transactions.iter().map(|(_, signed, _)| *signed).collect();
         let header = Header {
             epoch: Epoch(0),
@@ -145,6 +142,13 @@ impl TestChain {
             receipts: Arc::new(receipts),
             batch: Arc::new(batch),
         }
+    }
+
+    /// What a block changes.
+    pub fn diff(seed: u64) -> StateDiff {
+        Self::writes(seed)
+            .map(|(r, value)| (key(r).encode(), value))
+            .collect()
     }
 
     /// Which records a block writes or deletes. Some write nothing.
