@@ -6,6 +6,7 @@
 //! checked on the worker pool between arrival and step.
 
 mod adoption;
+mod seating;
 
 use crate::accusations::Accusations;
 use crate::committee::Committee;
@@ -444,21 +445,6 @@ impl Driver {
         self.commit(&executed, cert, Some(safety))
     }
 
-    /// The ledger named other validators with the block that has just become final.
-    fn seat(&self, records: Vec<cairn_runtime::ValidatorRecord>) -> Result<(), DriverError> {
-        let parts = &self.parts;
-        parts.committee.change(records)?;
-        parts.network.set_peers(parts.committee.network_peers());
-        let set = parts.committee.set();
-        tracing::info!(validators = set.len(), hash = %set.hash(), "other validators decide from here on");
-        match parts.committee.my_transport_key() {
-            Some(key) if cairn_p2p::peer_id(&key) != parts.network.local_peer() => {
-                Err(DriverError::OtherTransportKey)
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Shows a validator in an old epoch how that one ended.
     fn send_epoch_end(&self, to: &ValidatorId, epoch: Epoch) {
         match epochs::end_of(&self.parts.store, epoch) {
@@ -577,8 +563,8 @@ impl Driver {
         }
         self.parts.speculation.settle(self.tip_height);
         // Before anybody hears of the new tip: what comes next is certified by the new validators.
-        if let Some(records) = &last.next_records {
-            self.seat(records.clone())?;
+        if executed.iter().any(|block| seating::concerns(block)) {
+            self.seat()?;
         }
         for executed in executed {
             self.parts.finality.announce(

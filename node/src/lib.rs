@@ -26,6 +26,7 @@
 //! | `intake`, `mempool`, `dissemination` | transactions on their way into a block |
 //! | `committee`, `epochs` | who decides now, who is who on the network, and who decided before |
 //! | `accusations` | evidence of validators that signed two contents |
+//! | `acquaintance` | who may connect, by the ledger's registry |
 //! | `inbound`, `serve`, `wire` | what other nodes send and ask |
 //! | `fetch`, `sync` | what this node asks others for |
 //! | `snapshot`, `restore`, `recovery` | beginning from a recent state instead of from every block |
@@ -36,6 +37,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accusations;
+pub mod acquaintance;
 pub mod api;
 pub mod committee;
 pub mod config;

@@ -3,8 +3,8 @@
 use super::NodeError;
 use crate::config::NodeConfig;
 use cairn_consensus::{Signer, ValidatorId};
-use cairn_crypto::{SigningKey, keyfile};
-use cairn_runtime::{AccountId, ValidatorRecord};
+use cairn_crypto::{NodeKeys, SigningKey, keyfile};
+use cairn_runtime::{AccountId, KeyUse, StateReader, ValidatorRecord, query};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -61,25 +61,22 @@ pub fn passphrase_in(path: &Path) -> Result<String, NodeError> {
 /// ledger does not name yet is named by its consensus key, and observes until it is.
 pub(super) fn identify(
     config: &NodeConfig,
-    records: &[ValidatorRecord],
+    state: &impl StateReader,
     height: u64,
 ) -> Result<Identity, NodeError> {
+    let records = query::validators(state)?;
     let passphrase = passphrase(config)?;
     let mut keys = Vec::new();
     for file in std::iter::once(&config.key_file).chain(&config.next_key_file) {
         keys.push(keyfile::read(file, &passphrase)?.node()?);
     }
-    let first = || {
-        let key = AccountId::of(keys[0].consensus.public_key()).0;
-        (key, keys[0].transport.clone())
-    };
     let wrong = |key| NodeError::WrongKey {
         key,
         height,
         key_file: config.key_file.clone(),
         name: config.name.clone(),
     };
-    // By its key: names of validators need not be unique.
+    // By its key: it names the validator for life.
     let signs = |record: &&ValidatorRecord| {
         let mut held = keys.iter().map(|keys| keys.consensus.public_key());
         held.any(|key| *key == record.consensus_key)
@@ -95,7 +92,7 @@ pub(super) fn identify(
                 height,
                 "no validator in force here has these keys: following"
             );
-            first()
+            (former_id(state, &keys)?, keys[0].transport.clone())
         }
         Some(record) => {
             let mut transports = keys.iter().map(|keys| &keys.transport);
@@ -112,6 +109,18 @@ pub(super) fn identify(
         signers: signers.collect(),
         transport,
     })
+}
+
+/// The validator that the registry has one of these consensus keys for; of keys that it does not have, the one that the
+/// first would be.
+fn former_id(state: &impl StateReader, keys: &[NodeKeys]) -> Result<ValidatorId, NodeError> {
+    for held in keys {
+        let fingerprint = held.consensus.public_key().fingerprint();
+        if let Some(KeyUse::Consensus { validator, .. }) = query::key_use(state, &fingerprint)? {
+            return Ok(validator.0);
+        }
+    }
+    Ok(AccountId::of(keys[0].consensus.public_key()).0)
 }
 
 #[cfg(test)]
