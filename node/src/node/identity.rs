@@ -83,8 +83,11 @@ pub(super) fn identify(
     };
     let (id, transport) = match records.iter().find(signs) {
         None => {
-            // The ledger here may be older than the keys. One of genesis that never moved is a mistake to be told.
-            if height == 0 && records.iter().any(|record| record.name == config.name) {
+            let id = former_id(state, &keys)?;
+            // The ledger here may be older than the keys. Keys that nothing ties to the validator of genesis with this
+            // name are a mistake to be told.
+            let mut named = records.iter().filter(|record| record.name == config.name);
+            if height == 0 && named.any(|record| record.id.0 != id) {
                 return Err(wrong("consensus"));
             }
             tracing::warn!(
@@ -92,7 +95,7 @@ pub(super) fn identify(
                 height,
                 "no validator in force here has these keys: following"
             );
-            (former_id(state, &keys)?, keys[0].transport.clone())
+            (id, keys[0].transport.clone())
         }
         Some(record) => {
             let mut transports = keys.iter().map(|keys| &keys.transport);
@@ -111,13 +114,17 @@ pub(super) fn identify(
     })
 }
 
-/// The validator that the registry has one of these consensus keys for; of keys that it does not have, the one that the
-/// first would be.
+/// The validator that the registry has one of these keys for; of keys that it does not have, the one that the first would
+/// be.
 fn former_id(state: &impl StateReader, keys: &[NodeKeys]) -> Result<ValidatorId, NodeError> {
     for held in keys {
-        let fingerprint = held.consensus.public_key().fingerprint();
-        if let Some(KeyUse::Consensus { validator, .. }) = query::key_use(state, &fingerprint)? {
-            return Ok(validator.0);
+        for key in [&held.consensus, &held.transport] {
+            let fingerprint = key.public_key().fingerprint();
+            if let Some(KeyUse::Consensus { validator, .. } | KeyUse::Transport { validator, .. }) =
+                query::key_use(state, &fingerprint)?
+            {
+                return Ok(validator.0);
+            }
         }
     }
     Ok(AccountId::of(keys[0].consensus.public_key()).0)
