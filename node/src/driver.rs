@@ -590,10 +590,10 @@ impl Driver {
         self.check_version()
     }
 
-    /// Whether this version of the software may execute the block after the tip.
+    /// Whether this version of the software may go on. The block after the tip becomes final with the one after that.
     fn check_version(&self) -> Result<(), DriverError> {
         let state = StateAt::new(self.parts.store.tree(), self.tip_height);
-        match upgrade_needed(&state, self.tip_height + 1).map_err(EpochError::from)? {
+        match upgrade_needed(&state, self.tip_height + 2).map_err(EpochError::from)? {
             Some(needed) => Err(needed.into()),
             None => Ok(()),
         }

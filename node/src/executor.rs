@@ -304,7 +304,7 @@ impl Executor {
         let got = u64::try_from(block.payload.len()).unwrap_or(u64::MAX);
         let state = StateAt::new(tree.clone(), parent.height.0);
         if upgrade_needed(&state, block.header.height.0)?.is_some() {
-            return Ok(Err(Obstacle::Parent)); // The node stops when the parent is final.
+            return Ok(Err(Obstacle::Parent)); // The node stops when its grandparent is final.
         }
         let limit = query::params(&state)?.max_block_transactions;
         if got > limit {
@@ -462,6 +462,14 @@ impl Executor {
         };
         let state = StateAt::new(tree.clone(), parent.height.0);
         if upgrade_needed(&state, parent.height.next().0)?.is_some() {
+            let (round, parent) = (build.round, build.parent);
+            self.build = None;
+            let block = None;
+            self.tell(Input::Built {
+                round,
+                parent,
+                block,
+            });
             return Ok(());
         }
         let params = query::params(&state)?;

@@ -1,5 +1,6 @@
 //! The ledger may say from which height on a later version of the software executes blocks. From there this one executes
-//! nothing, votes for nothing, and stops: its results might differ from those of the others.
+//! nothing and votes for nothing: its results might differ from those of the others. It stops when the block two below is
+//! final. The one between may have votes already; a later version has to execute it as this one does.
 
 use cairn_runtime::{StateError, StateReader, query};
 use semver::Version;

@@ -55,7 +55,8 @@ pub(super) fn propose<S: StateReader>(
         proposal: id,
         proposer: session.sender,
     });
-    add_approvals(session, proposal, &members)
+    add_approvals(session, proposal, &members)?;
+    Ok(())
 }
 
 pub(super) fn approve<S: StateReader>(
@@ -84,7 +85,15 @@ pub(super) fn approve<S: StateReader>(
         }
         .into());
     }
-    add_approvals(session, proposal, &members)
+    // Those who approved may ask again: the set may have shrunk to where they are enough.
+    if !add_approvals(session, proposal, &members)? {
+        return Err(GovernanceError::AlreadyApproved {
+            proposal: id,
+            account: session.sender,
+        }
+        .into());
+    }
+    Ok(())
 }
 
 fn allowed(members: &[EpochMember]) -> Owners {
@@ -94,12 +103,12 @@ fn allowed(members: &[EpochMember]) -> Owners {
     }
 }
 
-/// Adds the members' approvals; carries the action out once there are enough.
+/// Adds the members' approvals; carries the action out once there are enough. Whether either changed anything.
 fn add_approvals<S: StateReader>(
     session: &mut Session<'_, S>,
     mut proposal: Proposal,
     members: &[EpochMember],
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     let id = proposal.id;
     let mut added = Vec::new();
     for member in members {
@@ -108,10 +117,11 @@ fn add_approvals<S: StateReader>(
             added.push(member.id);
         }
     }
-    if !added.is_empty() {
+    let adds = !added.is_empty();
+    if adds {
         session.emit(Event::ProposalApproved {
             proposal: id,
-            validators: added.clone(),
+            validators: added,
         });
     }
     let approvals: BTreeSet<AccountId> = proposal.approvals.iter().copied().collect();
@@ -123,14 +133,6 @@ fn add_approvals<S: StateReader>(
         }
     }
     let passes = power > 0 && power >= quorum_power(total);
-    // Those who approved may ask again: the set may have shrunk to where they are enough.
-    if added.is_empty() && !passes {
-        return Err(GovernanceError::AlreadyApproved {
-            proposal: id,
-            account: session.sender,
-        }
-        .into());
-    }
     if passes {
         proposal.passed_at = Some(session.context.height);
     }
@@ -139,7 +141,7 @@ fn add_approvals<S: StateReader>(
         carry_out(session, id, &proposal.action)?;
         session.emit(Event::ProposalPassed { proposal: id });
     }
-    Ok(())
+    Ok(adds || passes)
 }
 
 fn carry_out<S: StateReader>(

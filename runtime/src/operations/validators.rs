@@ -31,11 +31,11 @@ pub(crate) fn add_validator<S: StateReader>(
     new: &NewValidator<'_>,
 ) -> Result<AccountId, Stop> {
     check_display_name(new.name)?;
-    check_name_is_free(session, new.name)?;
     check_unsuspended(&read_account(session, new.operator)?)?;
     let id = AccountId::of(new.consensus_key);
     let keys = (new.consensus_key, new.transport_key);
     record_keys(session, id, 0, keys)?;
+    check_name_is_free(session, new.name)?;
     if new.stake > 0 {
         stake::issue(session, new.stake)?;
     }
