@@ -1,6 +1,6 @@
 //! Why a bundle is not believed.
 
-use crate::{bundle::MAGIC, key};
+use crate::key;
 use cairn_consensus::{BlockId, CertificateError, Epoch, Height, Round};
 use cairn_crypto::merkle::MerkleError;
 use cairn_crypto::{DecodeError, Digest};
@@ -21,8 +21,12 @@ pub enum BundleError {
         limit: usize,
     },
     /// Something else, or a format of other software.
-    #[error("not a proof bundle of format 1: it begins with {got:02x?} instead of {MAGIC:02x?}")]
+    #[error(
+        "the file is of another kind or format: it begins with {got:02x?} instead of {expected:02x?}"
+    )]
     Magic {
+        /// The first bytes of such files.
+        expected: [u8; 8],
         /// The first bytes, at most eight.
         got: Vec<u8>,
     },
@@ -32,6 +36,19 @@ pub enum BundleError {
     /// It could not be written.
     #[error("writing a proof bundle: {0}")]
     Encode(std::io::Error),
+    /// A kept anchor that contradicts itself.
+    #[error("damaged anchor: {0}")]
+    Anchor(Box<AuditError>),
+}
+
+impl BundleError {
+    /// For bytes that do not begin as they should.
+    pub(crate) fn magic(expected: [u8; 8], bytes: &[u8]) -> Self {
+        Self::Magic {
+            expected,
+            got: bytes.iter().copied().take(expected.len()).collect(),
+        }
+    }
 }
 
 /// Why a bundle does not show what it claims.
@@ -47,6 +64,16 @@ pub enum AuditError {
         expected: Digest,
         /// The bundle's.
         got: Digest,
+    },
+    /// The bundle does not begin where the trust begins.
+    #[error(
+        "the bundle begins in epoch {got}, the anchor in epoch {expected}: ask for one that begins there (`cairn prove` without --since-epoch begins at genesis)"
+    )]
+    Beginning {
+        /// The epoch whose validators the anchor knows.
+        expected: Epoch,
+        /// The epoch of the bundle's first epoch change, or without one of its certificate.
+        got: Epoch,
     },
     /// The epochs do not lead from the anchor to the certificate.
     #[error(
@@ -83,6 +110,14 @@ pub enum AuditError {
     /// What says how many entries a list has is no such record.
     #[error(transparent)]
     Count(#[from] StateError),
+    /// What is said to end an epoch does not.
+    #[error("block {height} does not end epoch {epoch}: it names the same validators again")]
+    NoChange {
+        /// The block.
+        height: Height,
+        /// The epoch.
+        epoch: Epoch,
+    },
     /// The header names other validators than those that are known to decide.
     #[error("block {height} names the validator set {expected}, but the set at hand is {got}")]
     Validators {

@@ -31,6 +31,7 @@
 //! | file | what |
 //! |---|---|
 //! | `bundle.rs` | [`Bundle`]: the file, and how it is read and written |
+//! | `chain.rs`  | [`EpochChain`]: epoch changes alone, in pages |
 //! | `claim.rs`  | [`Claim`]: what a bundle can show, and [`Summary`]: the same for people |
 //! | `anchor.rs` | [`Anchor`]: what the auditor trusts already |
 //! | `verify.rs` | [`verify`]: every check, in order; [`verify_keys`]: for those who asked for something |
@@ -41,6 +42,7 @@
 
 mod anchor;
 mod bundle;
+mod chain;
 mod claim;
 mod error;
 mod head;
@@ -49,6 +51,7 @@ mod verify;
 
 pub use anchor::Anchor;
 pub use bundle::{Bundle, EpochChange, History, MAGIC, MAX_BUNDLE_BYTES};
+pub use chain::{CHAIN_MAGIC, EpochChain};
 pub use claim::{
     Claim, ListEntry, ListProof, ProvedRecord, RecordSummary, Summary, TransactionProof,
 };

@@ -420,7 +420,7 @@ fn an_epoch_change_passes_trust_from_one_set_of_validators_to_the_next() {
     let anchor = LEDGER.anchor();
     assert!(matches!(
         verify(&bundle, &anchor, None, None),
-        Err(AuditError::Epoch { .. })
+        Err(AuditError::Beginning { .. })
     ));
     bundle.epochs.push(change.clone());
     verify(&bundle, &anchor, None, None).unwrap();

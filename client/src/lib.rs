@@ -31,6 +31,7 @@
 //! | `submit` | transactions on their way to a block |
 //! | `transaction` | [`TransactionBuilder`] |
 //! | `proof` | [`Subject`], and bundles fetched and verified; [`audit`] offline |
+//! | `epochs` | the newest epoch whose validators are known: where proofs begin |
 //! | `heads` | [`HeadStore`]: the newest header seen, kept between runs |
 //! | `link` | how a proof's header goes together with the newest one seen |
 //! | `reference` | [`Reference`]: how people name a version |
@@ -54,6 +55,7 @@ mod card;
 mod client;
 mod connection;
 mod endpoint;
+mod epochs;
 mod error;
 mod governance;
 mod heads;
