@@ -36,6 +36,9 @@ pub enum BundleError {
     /// It could not be written.
     #[error("writing a proof bundle: {0}")]
     Encode(std::io::Error),
+    /// It could not be read, or ends too early.
+    #[error("reading: {0}")]
+    Read(std::io::Error),
     /// A kept anchor that contradicts itself.
     #[error("damaged anchor: {0}")]
     Anchor(Box<AuditError>),
@@ -218,6 +221,34 @@ pub enum AuditError {
         expected: String,
         /// As the other has it.
         got: String,
+    },
+    /// Part of an export is missing, or where another should be.
+    #[error("expected {expected}, got {got}")]
+    Order {
+        /// What has to come here.
+        expected: String,
+        /// What is there.
+        got: String,
+    },
+    /// The transactions or receipts of a block are not those that its header commits to.
+    #[error("the {what} of block {height} have the root {got}, its header says {expected}")]
+    Root {
+        /// Transactions or receipts.
+        what: &'static str,
+        /// The block.
+        height: Height,
+        /// The header's.
+        expected: Digest,
+        /// Of what is there.
+        got: Digest,
+    },
+    /// A transaction that had to be given whole.
+    #[error("transaction {} of block {height} belongs to the export and only its hash is there", tx_hash.reference())]
+    LeftOut {
+        /// The block.
+        height: Height,
+        /// The transaction.
+        tx_hash: Digest,
     },
     /// A greatest age was given and no time.
     #[error(

@@ -37,6 +37,7 @@
 //! | `verify.rs` | [`verify`]: every check, in order; [`verify_keys`]: for those who asked for something |
 //! | `key.rs`    | keys of the state as text |
 //! | `head.rs`   | [`TrustedHead`]: the newest header seen, which nobody may contradict |
+//! | [`export`]  | a whole range of blocks with proofs in one file |
 //! | `error.rs`  | [`AuditError`], [`BundleError`] |
 #![forbid(unsafe_code)]
 
@@ -45,6 +46,7 @@ mod bundle;
 mod chain;
 mod claim;
 mod error;
+pub mod export;
 mod head;
 mod key;
 mod verify;

@@ -8,7 +8,7 @@
 //! 6. The claim follows from the header.
 //! 7. If it is about how things are, it is recent enough.
 
-use crate::{Anchor, AuditError, Bundle, EpochChange, Summary};
+use crate::{Anchor, AuditError, Bundle, EpochChange, HeadError, Summary};
 use cairn_consensus::{BlockId, Epoch, FinalityCert, Header, Height, ValidatorSet};
 use cairn_crypto::{Digest, merkle};
 use cairn_runtime::StateKey;
@@ -50,6 +50,25 @@ impl Verified {
     #[must_use]
     pub fn newest_epoch(&self) -> &Anchor {
         &self.newest
+    }
+
+    /// Whether the way that was verified passes through an epoch that is known: with other validators there, it is
+    /// another past.
+    ///
+    /// # Errors
+    /// [`HeadError::OtherValidators`].
+    pub fn check_known(&self, known: &Anchor) -> Result<(), HeadError> {
+        let expected = known.validators().hash();
+        let there = self.epochs.iter().find(|seen| seen.epoch == known.epoch());
+        match there {
+            Some(seen) if seen.validators != expected => Err(HeadError::OtherValidators {
+                height: self.certified.height,
+                epoch: seen.epoch,
+                expected,
+                got: seen.validators,
+            }),
+            _ => Ok(()),
+        }
     }
 }
 
