@@ -39,23 +39,6 @@ pub fn validators_after(store: &Store, height: Height) -> Result<Vec<ValidatorRe
     query::validators(&StateAt::new(store.tree(), height.0))
 }
 
-/// The validators of the epoch before the one that decides after the block at `height`; none in the first epoch.
-///
-/// # Errors
-/// When the state cannot be read.
-pub fn validators_before(
-    store: &Store,
-    height: Height,
-) -> Result<Vec<ValidatorRecord>, StateError> {
-    let now = StateAt::new(store.tree(), height.0);
-    let current = query::current_epoch(&now)?;
-    // The last block of the epoch before stands below the first of this one, and names the present validators.
-    match current.first_height.checked_sub(2) {
-        Some(still) if current.epoch > 0 => validators_after(store, Height(still)),
-        _ => Ok(Vec::new()),
-    }
-}
-
 /// The last block of an epoch that is over, with its certificate; `None` while the epoch lasts.
 ///
 /// # Errors

@@ -261,7 +261,7 @@ fn evidence_is_judged_by_the_keys_and_the_order_of_its_epoch() {
 }
 
 #[test]
-fn stake_on_its_way_out_burns_too_and_matured_stake_is_out_of_reach() {
+fn stake_on_its_way_out_burns_too_and_an_offence_without_stake_still_jails() {
     let (mut chain, admin, operators) = governed_with(|genesis| {
         genesis.params.unbonding_ms = 3_000;
     });
@@ -276,10 +276,38 @@ fn stake_on_its_way_out_burns_too_and_matured_stake_is_out_of_reach() {
     assert!(matches!(results[0], Ok(Outcome::Applied(_))));
     drop(executed);
     chain.advance_to(3);
-    assert_eq!(
-        chain.failure(&admin, submit(&evidence)),
-        ValidatorError::NothingAtStake { validator }.into()
-    );
+    let (events, _) = chain.applied(&admin, submit(&evidence));
+    let punished = Event::EquivocationPunished {
+        validator,
+        epoch: 0,
+        burned: 0,
+    };
+    assert_eq!(events, [punished]);
+    let entry = query::validator_entry(&chain.state(), validator).unwrap();
+    assert_eq!(entry.unwrap().standing, Standing::Jailed);
+    assert_eq!(query::stake_supply(&chain.state()).unwrap().burned, 0);
+}
+
+#[test]
+fn the_last_unit_of_a_set_at_its_minimum_stays_so_that_the_set_can_still_change() {
+    let (mut chain, admin, _) = governed_with(|genesis| {
+        genesis.validators[1].power = 1;
+        genesis.params.min_validators = 4;
+    });
+    let validator = actor(21).id;
+    let evidence = two_votes(&chain, &actor(21), (0, 7));
+    let (events, _) = chain.applied(&admin, submit(&evidence));
+    let punished = Event::EquivocationPunished {
+        validator,
+        epoch: 0,
+        burned: 0,
+    };
+    assert_eq!(events, [punished]);
+    let state = chain.state();
+    assert_eq!(query::stake(&state, validator).unwrap().unwrap().bonded, 1);
+    let entry = query::validator_entry(&state, validator).unwrap();
+    assert_eq!(entry.unwrap().standing, Standing::Jailed);
+    assert!(!query::current_epoch(&state).unwrap().change_pending);
 }
 
 #[test]

@@ -120,6 +120,26 @@ fn approvals_count_once_and_only_while_the_validator_is_in_the_set() {
 }
 
 #[test]
+fn approvals_that_are_enough_since_the_set_shrank_decide_when_one_of_them_is_repeated() {
+    let (mut chain, _, operators) = governed();
+    let op = propose(&chain, set("max_parents", 7));
+    chain.must(&operators[0], vec![op]);
+    chain.must(&operators[1], vec![APPROVE]);
+    // Without validators 2 and 3, the power of the two is all there is.
+    for index in [23, 22] {
+        let validator = actor(index).id;
+        decide(
+            &mut chain,
+            &operators,
+            Action::RemoveValidator { validator },
+        );
+    }
+    assert_eq!(query::params(&chain.state()).unwrap().max_parents, 64);
+    chain.must(&operators[1], vec![APPROVE]);
+    assert_eq!(query::params(&chain.state()).unwrap().max_parents, 7);
+}
+
+#[test]
 fn a_proposal_that_has_expired_is_never_approved() {
     let (mut chain, _, operators) = governed();
     let propose = |expires_at_height| Operation::Propose {

@@ -84,14 +84,6 @@ pub(super) fn approve<S: StateReader>(
         }
         .into());
     }
-    let approved = |member: &EpochMember| proposal.approvals.contains(&member.id);
-    if members.iter().all(approved) {
-        return Err(GovernanceError::AlreadyApproved {
-            proposal: id,
-            account: session.sender,
-        }
-        .into());
-    }
     add_approvals(session, proposal, &members)
 }
 
@@ -119,7 +111,7 @@ fn add_approvals<S: StateReader>(
     if !added.is_empty() {
         session.emit(Event::ProposalApproved {
             proposal: id,
-            validators: added,
+            validators: added.clone(),
         });
     }
     let approvals: BTreeSet<AccountId> = proposal.approvals.iter().copied().collect();
@@ -131,6 +123,14 @@ fn add_approvals<S: StateReader>(
         }
     }
     let passes = power > 0 && power >= quorum_power(total);
+    // Those who approved may ask again: the set may have shrunk to where they are enough.
+    if added.is_empty() && !passes {
+        return Err(GovernanceError::AlreadyApproved {
+            proposal: id,
+            account: session.sender,
+        }
+        .into());
+    }
     if passes {
         proposal.passed_at = Some(session.context.height);
     }
