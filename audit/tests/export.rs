@@ -8,7 +8,7 @@ use cairn_audit::export::{
     EXPORT_MAGIC, ExportBlock, ExportError, ExportRange, ExportRecord, ExportTransaction,
     ExportVerified, ExportWriter, verify_export,
 };
-use cairn_audit::{AuditError, Bundle, BundleError, Claim, EpochChange, History};
+use cairn_audit::{Anchor, AuditError, Bundle, BundleError, Claim, EpochChange, History};
 use cairn_consensus::{Height, Round, Validator, ValidatorSet, payload_root};
 use cairn_crypto::{Digest, merkle};
 use cairn_runtime::{AccountId, ModelName};
@@ -77,7 +77,8 @@ fn file(records: &[ExportRecord]) -> Vec<u8> {
 }
 
 fn check(bytes: &[u8]) -> Result<ExportVerified, ExportError> {
-    verify_export(&mut &*bytes, LEDGER.anchor())
+    static GENESIS: LazyLock<Anchor> = LazyLock::new(|| LEDGER.anchor());
+    verify_export(&mut &*bytes, GENESIS.clone())
 }
 
 fn refused(edit: impl FnOnce(&mut Vec<ExportRecord>)) -> ExportError {

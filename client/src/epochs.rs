@@ -97,6 +97,7 @@ impl Client {
 
     /// Keeps the newest epoch that a bundle led to.
     pub(crate) async fn learn_from(&self, verified: &Verified) -> Result<(), ClientError> {
+        verified.check_known(&self.newest_epoch().await?)?;
         self.learn(verified.newest_epoch()).await
     }
 

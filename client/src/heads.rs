@@ -71,6 +71,20 @@ impl HeadStore {
         }
     }
 
+    /// Takes note of a verified bundle without a link: its header as [`HeadStore::observe`] does, and the newest epoch that
+    /// it led to.
+    ///
+    /// # Errors
+    /// As [`HeadStore::observe`]; also when it came by other validators of an epoch that is known.
+    pub(crate) fn take_note(&self, seen: &Verified) -> Result<HeadNote, ClientError> {
+        if let Some(known) = self.load_epoch(&seen.chain_id)? {
+            seen.check_known(&known)?;
+        }
+        let note = self.observe(seen, None)?;
+        self.save_epoch(seen.newest_epoch())?;
+        Ok(note)
+    }
+
     /// The newest header seen of a chain.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use cairn_audit::{Anchor, Bundle, Claim, MAX_BUNDLE_BYTES, Verified, verify};
 use cairn_consensus::Epoch;
 use cairn_crypto::{Digest, codec};
 use cairn_genesis::GenesisDocument;
-use cairn_runtime::{Account, AccountId, AccountKey, Grant, StateKey, Version, VersionId};
+use cairn_runtime::{Account, AccountId, AccountKey, Grant, List, StateKey, Version, VersionId};
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -31,6 +31,10 @@ pub enum Subject {
     Transaction(Digest),
     /// That the block of this height is final.
     Block(u64),
+    /// Any record of the state.
+    Record(StateKey),
+    /// A list of the state, complete.
+    List(List),
 }
 
 impl Subject {
@@ -46,6 +50,11 @@ impl Subject {
             Self::Grant(id, reader) => format!("/v1/proofs/grants/{}/{reader}", version(id)),
             Self::Transaction(hash) => format!("/v1/proofs/transactions/{}", hash.reference()),
             Self::Block(height) => format!("/v1/proofs/blocks/{height}"),
+            Self::Record(key) => format!("/v1/proofs/records/{}", hex::encode(key.encode())),
+            Self::List(list) => {
+                let name = borsh::to_vec(list).expect("a vector takes every byte");
+                format!("/v1/proofs/lists/{}", hex::encode(name))
+            }
         }
     }
 
@@ -56,13 +65,16 @@ impl Subject {
             Self::Account(id) => Some(StateKey::Account(*id)),
             Self::Key(id, index) => Some(StateKey::AccountKey(*id, *index)),
             Self::Grant(id, reader) => Some(StateKey::Grant(id.clone(), *reader)),
-            Self::Transaction(_) | Self::Block(_) => None,
+            Self::Record(key) => Some(key.clone()),
+            Self::Transaction(_) | Self::Block(_) | Self::List(_) => None,
         }
     }
 
     /// Whether a bundle, if it is true, answers the question.
     fn check(&self, bundle: &Bundle) -> Result<(), ClientError> {
+        let record = matches!(self, Self::Record(_));
         let about = match &bundle.claim {
+            claim if record => self.state_key().is_some_and(|key| claim.keys() == [key]),
             Claim::Version { id, .. } => *self == Self::Version(id.clone()),
             Claim::Account { id, .. } => *self == Self::Account(*id),
             Claim::Grant { id, reader, .. } => *self == Self::Grant(id.clone(), *reader),
@@ -74,7 +86,8 @@ impl Subject {
             Claim::Absent { key, .. } => self.state_key().as_ref() == Some(key),
             Claim::Transaction(proof) => *self == Self::Transaction(proof.receipt.tx_hash),
             Claim::Block => *self == Self::Block(bundle.header.height.0),
-            Claim::Records(_) | Claim::List(_) => false,
+            Claim::List(proof) => *self == Self::List(proof.list.clone()),
+            Claim::Records(_) => false,
         };
         if about {
             return Ok(());
@@ -95,6 +108,8 @@ impl fmt::Display for Subject {
             Self::Grant(id, reader) => write!(f, "grant of {id} to {reader}"),
             Self::Transaction(hash) => write!(f, "transaction {}", hash.reference()),
             Self::Block(height) => write!(f, "block {height}"),
+            Self::Record(key) => write!(f, "record {key:?}"),
+            Self::List(list) => write!(f, "list {list:?}"),
         }
     }
 }
@@ -160,11 +175,7 @@ pub fn audit(
     let now_ms = now_ms.and_then(|since| u64::try_from(since.as_millis()).ok());
     let verified = verify(&bundle, &anchor, now_ms, max_age)?;
     let head = match heads {
-        Some(heads) => {
-            let note = heads.observe(&verified, None)?;
-            heads.save_epoch(verified.newest_epoch())?;
-            note
-        }
+        Some(heads) => heads.take_note(&verified)?,
         None => HeadNote::NotKept,
     };
     Ok(Audited {

@@ -39,7 +39,8 @@ const sha256 = (bytes) => createHash("sha256").update(bytes).digest();
 // The same proof over the key's hash: what the leaf did first is done already.
 function withHashedKey(proof) {
   if (!proof.leaf || proof.leaf.prehashKey !== HashOp.SHA256) throw new Error("the leaf does not hash its key");
-  return { ...proof, key: sha256(proof.key), leaf: { ...proof.leaf, prehashKey: HashOp.NO_HASH } };
+  const leaf = ics23.LeafOp.create({ ...proof.leaf, prehashKey: HashOp.NO_HASH });
+  return ics23.ExistenceProof.create({ ...proof, key: sha256(proof.key), leaf });
 }
 
 function exists(proof, root) {
