@@ -250,6 +250,14 @@ pub enum AuditError {
         /// The transaction.
         tx_hash: Digest,
     },
+    /// A transaction that had no effect on the model that an export is about.
+    #[error("transaction {} of block {height} had no effect on the model that the export is about, and is there whole", tx_hash.reference())]
+    Unasked {
+        /// The block.
+        height: Height,
+        /// The transaction.
+        tx_hash: Digest,
+    },
     /// A greatest age was given and no time.
     #[error(
         "how old the claim is cannot be told without the time: give the time as well as the greatest age"

@@ -5,8 +5,8 @@
 //!    the block of its height, and none is left out.
 //! 3. The transactions of a block are exactly the leaves under its `payload_root`, its receipts those under its
 //!    `receipts_root`, and each receipt is that of the transaction at its place.
-//! 4. A transaction that is not given whole had no effect on the model that the export is about: no event of its receipt
-//!    names it.
+//! 4. A transaction is given whole exactly when it had an effect on the model that the export is about: an event of its
+//!    receipt names it. Without a model, all are.
 
 use super::{ExportBlock, ExportRange, ExportRecord, ExportTransaction};
 use crate::verify::{EpochSeen, follow};
@@ -275,34 +275,29 @@ impl ExportCheck {
             }
         };
         self.counts.events += events.len() as u64;
+        let belongs = match &self.range()?.model {
+            None => true,
+            Some(model) => events.iter().any(|event| event.model() == Some(model)),
+        };
+        let tx_hash = receipt.tx_hash;
         match transaction {
+            ExportTransaction::Hash(_) if belongs => Err(AuditError::LeftOut { height, tx_hash }),
+            ExportTransaction::Whole(_) if !belongs => Err(AuditError::Unasked { height, tx_hash }),
+            ExportTransaction::Hash(hash) => Ok(*hash),
             ExportTransaction::Whole(bytes) => {
                 let limit = usize::try_from(TRANSACTION_BYTES_CEILING).unwrap_or(usize::MAX);
                 let signed: SignedTransaction =
                     codec::decode(bytes, limit).map_err(AuditError::Transaction)?;
                 let expected = signed.transaction.hash();
-                if receipt.tx_hash != expected {
+                if tx_hash != expected {
                     return Err(AuditError::Disagree {
                         what: "transaction of the receipt",
                         expected: expected.to_string(),
-                        got: receipt.tx_hash.to_string(),
+                        got: tx_hash.to_string(),
                     });
                 }
                 self.counts.whole += 1;
                 Ok(signed.signed_hash())
-            }
-            ExportTransaction::Hash(hash) => {
-                let left_out = match &self.range()?.model {
-                    None => true,
-                    Some(model) => events.iter().any(|event| event.model() == Some(model)),
-                };
-                if left_out {
-                    return Err(AuditError::LeftOut {
-                        height,
-                        tx_hash: receipt.tx_hash,
-                    });
-                }
-                Ok(*hash)
             }
         }
     }
