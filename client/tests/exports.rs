@@ -80,8 +80,8 @@ fn rich() -> VersionFacts {
         version: version.map(id),
     };
     facts.parents = vec![
-        parent("base", Relation::FineTuned, Some("acme/base@0.9.0+cpu.1")),
-        parent("base", Relation::Quantized, Some("acme/base@0.9.0+cpu.1")),
+        parent("base", Relation::FineTuned, Some("acme/base@0.9.0-rc.1")),
+        parent("base", Relation::Quantized, Some("acme/base@0.9.0-rc.1")),
         parent("data", Relation::TrainedOn, None),
         parent("more", Relation::TrainedOn, None),
     ];
@@ -256,7 +256,7 @@ fn documents_name_the_version_its_parents_and_what_checks_found() {
             facts.version.manifest_digest.to_string(),
             facts.chain_id.to_string(),
             account("alice").to_string(),
-            format!("urn:cairn:{}:version:acme/base@0.9.0+cpu.1", facts.chain_id),
+            format!("urn:cairn:{}:version:acme/base@0.9.0-rc.1", facts.chain_id),
             base.to_string(),
             data.to_string(),
             "fine_tuned".to_owned(),

@@ -14,8 +14,8 @@ impl VersionFacts {
         self.version_urn(&self.version.id)
     }
 
-    /// The URN of a version of this chain. Names of the ledger have no character that a URN would have to escape but the
-    /// `+` of SemVer's build metadata, which it may have as it is (RFC 8141 section 2).
+    /// The URN of a version of this chain. Names of the ledger have no character that a URN would have to escape
+    /// (RFC 8141 section 2).
     pub(super) fn version_urn(&self, id: &VersionId) -> String {
         format!("urn:cairn:{}:version:{id}", self.chain_id)
     }

@@ -103,7 +103,7 @@ pub fn operation(chain: &Chain, actors: &[Actor], (kind, a, b): (u8, u8, u8)) ->
             from_height: chain.height + 1 + 5 * u64::from(a),
         },
         36 => Operation::SubmitEvidence {
-            evidence: EvidenceBytes(vec![a; usize::from(b)]),
+            evidence: evidence::EvidenceBytes(vec![a; usize::from(b)]),
         },
         24.. => about_versions(&name, &id, (kind, a, b), someone),
         _ => Operation::Propose {
