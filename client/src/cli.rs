@@ -1,8 +1,8 @@
 //! What can be written on the command line.
 
 use crate::commands::{
-    account, audit, completion, evidence, grant, key, keygen, list, log, namespace, proposal,
-    prove, pull, push, role, show, tx, validator, verify,
+    account, audit, audit_export, completion, evidence, export, grant, key, keygen, list, log,
+    namespace, proposal, prove, pull, push, role, show, tx, validator, verify,
 };
 use crate::exit;
 use cairn_crypto::Digest;
@@ -94,6 +94,8 @@ pub(crate) enum Online {
     Grant(grant::GrantArgs),
     /// Write a proof that anyone can check offline with `cairn audit` and the genesis document
     Prove(prove::ProveArgs),
+    /// Write what the ledger says about a version as an in-toto statement, a CycloneDX or an SPDX document
+    Export(export::ExportArgs),
     /// Replace and revoke the keys of accounts
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -119,6 +121,9 @@ pub(crate) enum Online {
     Status,
     /// Show a transaction; a final one with its receipt, proved against genesis
     Tx(tx::TxArgs),
+    /// `cairn audit export`, which stands beside the checking that reaches no network
+    #[command(skip)]
+    AuditExport(audit_export::ExportArgs),
 }
 
 /// Commands that reach no network.
@@ -127,7 +132,7 @@ pub(crate) enum Offline {
     /// Make the keys of an account: an encrypted key file, and the card that an admin needs to
     /// admit it
     Keygen(keygen::KeygenArgs),
-    /// Check a proof offline, against the genesis document alone
+    /// Check a proof or an export offline, against the genesis document alone; write an export
     Audit(audit::AuditArgs),
     /// Print a completion script for a shell
     Completion(completion::CompletionArgs),

@@ -31,6 +31,9 @@
 //! | `submit` | transactions on their way to a block |
 //! | `transaction` | [`TransactionBuilder`] |
 //! | `proof` | [`Subject`], and bundles fetched and verified; [`audit`] offline |
+//! | `export` | [`VersionFacts`], and the formats of the supply chain for them |
+//! | `range` | exports of a range of blocks, and [`audit_export`] offline |
+//! | `epochs` | the newest epoch whose validators are known: where proofs begin |
 //! | `heads` | [`HeadStore`]: the newest header seen, kept between runs |
 //! | `link` | how a proof's header goes together with the newest one seen |
 //! | `reference` | [`Reference`]: how people name a version |
@@ -54,13 +57,16 @@ mod card;
 mod client;
 mod connection;
 mod endpoint;
+mod epochs;
 mod error;
+mod export;
 mod governance;
 mod heads;
 mod link;
 mod proof;
 mod pull;
 mod push;
+mod range;
 mod reference;
 mod resume;
 mod rotation;
@@ -76,10 +82,12 @@ pub use card::{AccountCard, CARD_FORMAT, CardError, MAX_CARD_BYTES};
 pub use client::{Client, ClientConfig};
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::{CallError, ClientError, NodeFailure};
+pub use export::{ExportFormat, ParentFacts, ParseFormatError, VersionFacts};
 pub use heads::{HeadNote, HeadStore};
 pub use proof::{Audited, Proved, Subject, audit};
 pub use pull::Pulled;
 pub use push::{PushRequest, Pushed};
+pub use range::{AuditedExport, audit_export};
 pub use reference::{ParseReferenceError, Reference};
 pub use session::{Final, Session};
 pub use submit::Wait;

@@ -2,8 +2,10 @@
 
 pub(crate) mod account;
 pub(crate) mod audit;
+pub(crate) mod audit_export;
 pub(crate) mod completion;
 pub(crate) mod evidence;
+pub(crate) mod export;
 pub(crate) mod grant;
 pub(crate) mod key;
 pub(crate) mod keygen;
@@ -50,6 +52,7 @@ pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Fai
         Online::Log(arguments) => log::run(&arguments, context).await,
         Online::Grant(arguments) => grant::run(&arguments, context).await,
         Online::Prove(arguments) => prove::run(&arguments, context).await,
+        Online::Export(arguments) => export::run(&arguments, context).await,
         Online::Account(command) => account::run(command, context).await,
         Online::Key(command) => key::run(command, context).await,
         Online::Validator(command) => validator::run(command, context).await,
@@ -59,6 +62,7 @@ pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Fai
         Online::Namespace(command) => namespace::run(command, context).await,
         Online::Status => status::run(context).await,
         Online::Tx(arguments) => tx::run(&arguments, context).await,
+        Online::AuditExport(arguments) => audit_export::run(&arguments, context).await,
     }
 }
 

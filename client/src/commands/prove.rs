@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use crate::output::{Fields, size};
 use cairn_audit::Claim;
 use cairn_client::{Client, ClientError, Reference, Subject};
-use cairn_consensus::{BlockId, Height};
+use cairn_consensus::{BlockId, Epoch, Height};
 use cairn_crypto::Digest;
 use cairn_runtime::AccountId;
 use clap::{ArgGroup, Args};
@@ -28,6 +28,10 @@ pub(crate) struct ProveArgs {
     /// That the block of this height is final
     #[arg(long, value_name = "HEIGHT")]
     block: Option<u64>,
+    /// Begin the proof in this epoch: shorter, for readers who know its validators already (`cairn audit` knows those of
+    /// the newest epoch that it has seen). Without it, the genesis document is enough to check the proof
+    #[arg(long, value_name = "EPOCH", default_value_t = 0)]
+    since_epoch: u64,
     /// The file to write
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
@@ -47,7 +51,8 @@ struct Written<'a> {
 pub(crate) async fn run(arguments: &ProveArgs, context: &Context) -> Result<(), Failure> {
     let client = context.client()?;
     let subject = subject(arguments, &client).await?;
-    let (bundle, verified) = client.prove(&subject).await?;
+    let since = Epoch(arguments.since_epoch);
+    let (bundle, verified) = client.prove_since(&subject, since).await?;
     let bytes = bundle.encode().map_err(ClientError::from)?;
     std::fs::write(&arguments.output, &bytes).map_err(|source| Failure::Io {
         action: "write",

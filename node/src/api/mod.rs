@@ -18,7 +18,7 @@
 //! | `problem` | errors as answers |
 //! | `auth` | access tokens against the ledger |
 //! | `latest` | which version of a model is the highest |
-//! | `transactions`, `blocks`, `registry`, `accounts`, `validators`, `proposals`, `proofs`, `blobs`, `status` | the routes |
+//! | `transactions`, `blocks`, `registry`, `accounts`, `validators`, `proposals`, `proofs`, `ranges`, `blobs`, `status` | the routes |
 //! | `places` | places for blobs on their way, some for each account |
 //! | `sending` | the body of a blob on its way, with a deadline |
 //! | `recent` | the last blocks that were asked for, each read once |
@@ -39,6 +39,7 @@ mod places;
 mod problem;
 mod proofs;
 mod proposals;
+mod ranges;
 mod recent;
 mod registry;
 mod router;

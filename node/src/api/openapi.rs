@@ -1,7 +1,7 @@
 //! The OpenAPI document, made from the handlers and the types of the API.
 
 use super::{
-    accounts, blobs, blocks, proofs, proposals, registry,
+    accounts, blobs, blocks, proofs, proposals, ranges, registry,
     state::{ApiState, fixed_json},
     status, transactions, validators,
 };
@@ -37,7 +37,7 @@ pub(super) async fn show(State(state): State<ApiState>) -> Response<Body> {
         accounts::list, accounts::show, accounts::key,
         validators::in_force, validators::registry, validators::show, validators::epoch,
         proposals::list, proposals::show,
-        proofs::version, proofs::account, proofs::key, proofs::grant, proofs::transaction, proofs::block,
+        proofs::version, proofs::account, proofs::key, proofs::grant, proofs::transaction, proofs::block, proofs::epochs, ranges::show,
         blobs::show, blobs::head, blobs::put,
         status::status, status::genesis, status::params,
         show,

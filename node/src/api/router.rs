@@ -2,7 +2,7 @@
 
 use super::{
     accounts, blobs, blocks, limiter::Refused, openapi, problem::ApiProblem, proofs, proposals,
-    registry, state::ApiState, status, transactions, validators,
+    ranges, registry, state::ApiState, status, transactions, validators,
 };
 use axum::{
     Router,
@@ -24,7 +24,7 @@ pub(super) struct Peer(pub(super) IpAddr);
 
 /// How many routes there are, for the test that all of them are described.
 #[cfg(test)]
-pub(super) const ROUTES: usize = 33;
+pub(super) const ROUTES: usize = 35;
 
 /// Every route of the API.
 pub(super) fn router(state: ApiState) -> Router {
@@ -88,6 +88,8 @@ pub(super) fn router(state: ApiState) -> Router {
             get(proofs::transaction),
         ),
         ("/v1/proofs/blocks/{height}", short, get(proofs::block)),
+        ("/v1/proofs/epochs", short, get(proofs::epochs)),
+        ("/v1/proofs/range", short, get(ranges::show)),
         ("/v1/genesis", short, get(status::genesis)),
         ("/v1/status", short, get(status::status)),
         (
