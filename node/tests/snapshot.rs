@@ -154,7 +154,8 @@ impl Chain {
             full.commit(&[block], &certify(&header, 1), None).unwrap();
             parent = header;
         }
-        let committee = Committee::new(records(1)[0].id.0, BTreeMap::new(), records(1), Vec::new()).unwrap();
+        let committee =
+            Committee::new(records(1)[0].id.0, BTreeMap::new(), records(1), Vec::new()).unwrap();
         Self {
             full,
             behind,

@@ -1,7 +1,7 @@
 //! Proof bundles: what an auditor checks offline, without trusting this node.
 
 use super::{
-    extract::{self, InPath},
+    extract::{self, At, InPath, InQuery},
     problem::ApiProblem,
     snapshot::Snapshot,
     state::{ApiState, binary},
@@ -13,9 +13,10 @@ use axum::{
     http::{HeaderValue, Response, StatusCode},
 };
 use cairn_api::{CLAIM_ABSENT, CLAIM_HEADER, code};
-use cairn_audit::{Bundle, Claim, History};
+use cairn_audit::{Bundle, Claim, History, ListEntry, ListProof};
 use cairn_consensus::{Header, Height};
-use cairn_runtime::{StateKey, tree};
+use cairn_crypto::codec;
+use cairn_runtime::{List, MAX_STATE_KEY_BYTES, StateKey, tree};
 use cairn_storage::Store;
 
 /// Proves the record of a version, or that there is none.
@@ -148,9 +149,102 @@ pub(super) async fn block(
         .await
 }
 
-async fn record(state: &ApiState, key: StateKey) -> Result<Response<Body>, ApiProblem> {
+/// Proves any record of the state by its key, or that there is none.
+#[utoipa::path(
+    get, path = "/v1/proofs/records/{key}", tag = "proofs",
+    params(
+        ("key" = String, Path, description = "Borsh of the ledger's StateKey, lowercase hexadecimal: `key_hex` of an audit"),
+        ("at_height" = Option<u64>, Query, description = "A final height, default the last"),
+    ),
+    responses((status = 200, description = "A bundle; header `cairn-claim: absent` when it proves absence",
+        body = Vec<u8>, content_type = "application/octet-stream"))
+)]
+pub(super) async fn by_key(
+    State(state): State<ApiState>,
+    InPath(key): InPath<String>,
+    InQuery(at): InQuery<At>,
+) -> Result<Response<Body>, ApiProblem> {
+    let key = StateKey::decode(&unhex(&key)?)
+        .map_err(|error| ApiProblem::bad_request(format!("not the key of a record: {error}")))?;
+    record_at(&state, key, at.at_height).await
+}
+
+/// Most entries of a list in one proof.
+const MAX_LIST_ENTRIES: u64 = 1_000;
+
+/// Proves a list complete: how many entries it has, and each of them.
+#[utoipa::path(
+    get, path = "/v1/proofs/lists/{list}", tag = "proofs",
+    params(
+        ("list" = String, Path, description = "Borsh of the ledger's List, lowercase hexadecimal"),
+        ("at_height" = Option<u64>, Query, description = "A final height, default the last"),
+    ),
+    responses(
+        (status = 200, description = "A bundle", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 422, description = "More than 1,000 entries", body = cairn_api::Problem),
+    )
+)]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    InPath(list): InPath<String>,
+    InQuery(at): InQuery<At>,
+) -> Result<Response<Body>, ApiProblem> {
+    let list: List = codec::decode(&unhex(&list)?, MAX_STATE_KEY_BYTES)
+        .map_err(|error| ApiProblem::bad_request(format!("not the name of a list: {error}")))?;
     state
-        .read(None, move |_, snapshot| {
+        .read(at.at_height, move |_, snapshot| {
+            let claim = Claim::List(list_proof(snapshot, list)?);
+            bundle(snapshot.store(), claim, snapshot.header().clone())
+        })
+        .await
+}
+
+fn list_proof(snapshot: &Snapshot, list: List) -> Result<ListProof, ApiProblem> {
+    let (count, proof) = prove(snapshot, &list.count_key())?;
+    let entries = list.count(count.as_deref())?;
+    if entries > MAX_LIST_ENTRIES {
+        return Err(ApiProblem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            code::LIST_TOO_LONG,
+            format!(
+                "the list has {entries} entries, a proof has at most {MAX_LIST_ENTRIES}; prove its records one by one"
+            ),
+        )
+        .with("entries", entries)
+        .with("limit", MAX_LIST_ENTRIES));
+    }
+    let entry = |ordinal| {
+        let key = list.entry_key(ordinal);
+        let (value, proof) = prove(snapshot, &key)?;
+        let value =
+            value.ok_or_else(|| ApiProblem::internal(format_args!("{key:?} is missing")))?;
+        Ok(ListEntry { value, proof })
+    };
+    let entries = (0..entries).map(entry).collect::<Result<_, ApiProblem>>()?;
+    Ok(ListProof {
+        list,
+        count,
+        proof,
+        entries,
+    })
+}
+
+/// Bytes in hexadecimal, as a part of the path.
+fn unhex(text: &str) -> Result<Vec<u8>, ApiProblem> {
+    hex::decode(text).map_err(|error| ApiProblem::bad_request(format!("not hexadecimal: {error}")))
+}
+
+async fn record(state: &ApiState, key: StateKey) -> Result<Response<Body>, ApiProblem> {
+    record_at(state, key, None).await
+}
+
+async fn record_at(
+    state: &ApiState,
+    key: StateKey,
+    at_height: Option<u64>,
+) -> Result<Response<Body>, ApiProblem> {
+    state
+        .read(at_height, move |_, snapshot| {
             let (value, proof) = prove(snapshot, &key)?;
             let claim = Claim::state(key, value, proof).map_err(ApiProblem::internal)?;
             bundle(snapshot.store(), claim, snapshot.header().clone())
