@@ -28,9 +28,12 @@
 //! | `attempt` | the same request to one node after another |
 //! | `routes` | a typed method for every route that reads |
 //! | `governance` | the same for validators, proposals and keys |
+//! | `catalogue` | the same for aliases, tags, certification, access and lineage |
+//! | `feed`, `sse` | [`Feed`]: the events of the ledger as they become final, from one node after another |
 //! | `submit` | transactions on their way to a block |
 //! | `transaction` | [`TransactionBuilder`] |
 //! | `proof` | [`Subject`], and bundles fetched and verified; [`audit`] offline |
+//! | `records` | any record or list of the ledger, proved |
 //! | `heads` | [`HeadStore`]: the newest header seen, kept between runs |
 //! | `link` | how a proof's header goes together with the newest one seen |
 //! | `reference` | [`Reference`]: how people name a version |
@@ -51,21 +54,25 @@ mod attempt;
 mod blobs;
 mod call;
 mod card;
+mod catalogue;
 mod client;
 mod connection;
 mod endpoint;
 mod error;
+mod feed;
 mod governance;
 mod heads;
 mod link;
 mod proof;
 mod pull;
 mod push;
+mod records;
 mod reference;
 mod resume;
 mod rotation;
 mod routes;
 mod session;
+mod sse;
 mod submit;
 mod token;
 mod transaction;
@@ -76,6 +83,7 @@ pub use card::{AccountCard, CARD_FORMAT, CardError, MAX_CARD_BYTES};
 pub use client::{Client, ClientConfig};
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::{CallError, ClientError, NodeFailure};
+pub use feed::{Feed, FeedItem};
 pub use heads::{HeadNote, HeadStore};
 pub use proof::{Audited, Proved, Subject, audit};
 pub use pull::Pulled;
