@@ -129,3 +129,86 @@ impl Shared {
         Ok(blocks)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use cairn_consensus::{BlockId, Epoch, Header, Round};
+    use cairn_runtime::{Event, Receipt, TransactionError};
+
+    fn header(height: u64) -> Header {
+        Header {
+            chain_id: Digest::ZERO,
+            epoch: Epoch(0),
+            round: Round(height),
+            height: Height(height),
+            parent: BlockId(Digest::ZERO),
+            parent_round: Round(0),
+            timestamp_ms: 1_700_000_000_000,
+            proposer: Digest::ZERO,
+            payload_root: Digest::ZERO,
+            state_root: Digest::ZERO,
+            receipts_root: Digest::ZERO,
+            history_root: Digest::ZERO,
+            validators_hash: Digest::ZERO,
+            next_validators_hash: Digest::ZERO,
+        }
+    }
+
+    fn receipt(name: &str, outcome: Outcome) -> Receipt {
+        Receipt {
+            tx_hash: Digest::of(name.as_bytes()),
+            outcome,
+        }
+    }
+
+    fn passed(proposals: &[u64]) -> Outcome {
+        let event = |proposal: &u64| Event::ProposalPassed {
+            proposal: *proposal,
+        };
+        Outcome::Applied(proposals.iter().map(event).collect())
+    }
+
+    #[test]
+    fn the_events_of_a_block_come_in_order_with_their_senders_and_failures_have_none() {
+        let failed = Outcome::Failed {
+            operation: 0,
+            error: TransactionError::UnknownNamespace {
+                namespace: "acme".to_owned(),
+            },
+        };
+        let block = FinalBlock {
+            id: BlockId(Digest::ZERO),
+            header: header(5),
+            receipts: vec![
+                receipt("a", passed(&[1, 2])),
+                receipt("b", failed),
+                receipt("c", passed(&[])),
+                receipt("d", passed(&[3])),
+            ],
+        };
+        let payload = ["a", "b", "c", "d"].map(|name| Digest::of(name.as_bytes()));
+        let mut asked = Vec::new();
+        let events = BlockEvents::of(&block, &payload, |signed_hash| {
+            asked.push(*signed_hash);
+            Ok(AccountId(*signed_hash))
+        })
+        .unwrap();
+        // Nobody's transaction is read for events that there are not.
+        assert_eq!(asked, [payload[0], payload[3]]);
+        let ids = |from: &str, filter: &EventFilter| -> Vec<String> {
+            let wanted = events.wanted(from.parse().unwrap(), filter);
+            wanted.map(|(_, event)| event.id.to_string()).collect()
+        };
+        let all = EventFilter::default();
+        assert_eq!(ids("5-0-0", &all), ["5-0-0", "5-0-1", "5-3-0"]);
+        assert_eq!(ids("5-0-1", &all), ["5-0-1", "5-3-0"]);
+        assert_eq!(ids("5-3-1", &all), [""; 0]);
+        let of_d = EventFilter {
+            account: Some(AccountId(payload[3])),
+            ..EventFilter::default()
+        };
+        assert_eq!(ids("0-0-0", &of_d), ["5-3-0"]);
+    }
+}

@@ -209,6 +209,7 @@ mod tests {
         ApiLimits {
             max_connections_per_address: 2,
             max_concurrent_requests: 2,
+            max_event_streams_per_address: 1,
             requests_per_second: 10,
             request_burst: 3,
             ..ApiLimits::default()
@@ -251,6 +252,17 @@ mod tests {
                 .request(from, now + Duration::from_millis(100))
                 .unwrap(),
         );
+    }
+
+    #[test]
+    fn streams_of_events_are_counted_for_each_address_until_they_end() {
+        let (limiter, now) = (Limiter::new(&limits()), Instant::now());
+        let first = limiter.stream(address("10.0.0.1"), now).unwrap();
+        let refused = limiter.stream(address("10.0.0.1"), now).unwrap_err();
+        assert_eq!(refused, Refused::Streams { limit: 1 });
+        let _other = limiter.stream(address("10.0.0.2"), now).unwrap();
+        drop(first);
+        limiter.stream(address("10.0.0.1"), now).unwrap();
     }
 
     #[test]
