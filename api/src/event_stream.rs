@@ -76,6 +76,12 @@ impl EventFilter {
     }
 }
 
+/// The model that an event is about, if it is about one.
+#[must_use]
+pub fn event_model(event: &Event) -> Option<&ModelName> {
+    About::of(event).model
+}
+
 /// The kind of an event: `model_registered`, `access_granted` and so on, as its JSON names it.
 #[must_use]
 pub fn event_kind(event: &Event) -> String {

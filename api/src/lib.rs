@@ -111,7 +111,7 @@ pub use block::{BlockView, CertificateView};
 pub use event_id::{EventCursor, EventId, ParseCursorError};
 pub use event_stream::{
     EVENT_STREAM, EventFilter, HEIGHT_MESSAGE, HeightMark, LAST_EVENT_ID, MAX_STREAM_LINE,
-    PROBLEM_MESSAGE, StreamedEvent, check_event_kind, event_kind,
+    PROBLEM_MESSAGE, StreamedEvent, check_event_kind, event_kind, event_model,
 };
 pub use lineage::{Direction, LineageView, MAX_LINEAGE_DEPTH, MAX_LINEAGE_EDGES, ProvenanceView};
 pub use problem::Problem;

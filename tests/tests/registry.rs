@@ -4,11 +4,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+use cairn_client::{Client, ClientConfig, Recipient, Session, key_commit, seal_for};
+use cairn_runtime::{Operation, ReaderKey, VersionId};
 use cairn_tests::{Network, Outcome, Person, until};
 use serde_json::Value;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::Arc;
 
 /// Runs `cairn` with `--json`, and gives what it shows.
 fn shown(person: &Person, arguments: &[&str]) -> Value {
@@ -193,11 +196,7 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
     let arrow = "\"acme/tuned@1.0.0\" -> \"acme/base@1.0.0\" [label=\"fine_tuned\"];";
     assert!(dot.stdout.contains(arrow), "{dot:#?}");
     let derived = audited(&bob, &network, &["acme/base@1.0.0", "--derived"]);
-    assert_eq!(
-        derived["claim"]["entries"].as_array().unwrap().len(),
-        2,
-        "{derived}"
-    );
+    assert_eq!(derived["entries"].as_array().unwrap().len(), 2, "{derived}");
 
     // An alias moves, and is what it was as of then. Meanwhile the node that tells the events is killed.
     let first = shown(&alice, &["alias", "set", "acme/base@1.0.0", "stable"]);
@@ -302,7 +301,7 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
     assert_eq!(standing()["certified"], false);
     let certified = audited(&bob, &network, &["acme/base@1.1.0", "--certifications"]);
     assert_eq!(
-        certified["claim"]["entries"].as_array().unwrap().len(),
+        certified["entries"].as_array().unwrap().len(),
         3,
         "{certified}"
     );
@@ -362,12 +361,9 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
         .cairn(&["alias", "set", "acme/base@1.0.0", "stable"])
         .expect_code(13);
     let notice = audited(&bob, &network, &["acme/base@1.0.0", "--yank"]);
-    assert!(
-        notice["claim"]["records"][0]["value"].is_string(),
-        "{notice}"
-    );
+    assert!(notice["records"][0]["value"].is_string(), "{notice}");
     let none = audited(&bob, &network, &["acme/base@1.1.0", "--yank"]);
-    assert!(none["claim"]["records"][0]["value"].is_null(), "{none}");
+    assert!(none["records"][0]["value"].is_null(), "{none}");
 
     // The model changes hands when the other wants it.
     shown(&alice, &["transfer", "propose", "acme/base", &bob_id]);
@@ -419,5 +415,70 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
     assert_eq!(yanks.len(), 1, "{yanks:?}");
     let wrong = bob.cairn(&["events", "--kind", "version_yank"]);
     wrong.expect_code(2).expect_message("version_yanked");
+    network.check_alive();
+}
+
+/// Replaces the data key of `id` by that of `other`, and its bytes by the other's, and gives the key to nobody but
+/// alice. That the bytes are another model's is what readers have to find out.
+async fn rekey_to(network: &Network, id: &VersionId, other: &VersionId) {
+    let nodes = network.nodes(&[0]).parse().unwrap();
+    let genesis = Arc::new(network.genesis().clone());
+    let client = Client::new(ClientConfig::new(vec![nodes], genesis)).unwrap();
+    let session = Session::new(client.clone(), network.account("alice").keys);
+    let key = session.data_key(other).await.unwrap().unwrap();
+    let (key_index, keys) = client.proved_key(&session.account()).await.unwrap();
+    let to = Recipient {
+        account: session.account(),
+        key_index,
+        encryption_key: keys.encryption,
+    };
+    let sealed = seal_for(client.chain_id(), id, 1, &key, &to).unwrap();
+    let Operation::GrantAccess { sealed, .. } = sealed else {
+        panic!("sealing gives a grant")
+    };
+    let rekey = Operation::RekeyVersion {
+        id: id.clone(),
+        generation: 1,
+        manifest_digest: client.proved_version(other).await.unwrap().manifest_digest,
+        key_commit: key_commit(id, 1, &key),
+        readers: vec![ReaderKey {
+            reader: to.account,
+            key_index,
+            sealed,
+        }],
+    };
+    session.transact(vec![rekey]).await.unwrap();
+}
+
+#[test]
+fn a_reader_follows_the_data_key_that_is_in_force_and_notices_other_bytes_under_it() {
+    let mut network = Network::start(4);
+    let (alice, bob) = (network.person("alice"), network.person("bob"));
+    let bob_id = network.account("bob").id.to_string();
+    shown(&alice, &["namespace", "create", "acme"]);
+    push(
+        &alice,
+        &network,
+        "acme/net",
+        "1.0.0",
+        &["--reader", &bob_id],
+    );
+    push(&alice, &network, "acme/net", "1.1.0", &[]);
+    pull(&bob, &network, "acme/net@1.0.0", "before", &[]).expect_code(0);
+    let (id, other) = ("acme/net@1.0.0", "acme/net@1.1.0");
+    tokio::runtime::Runtime::new().unwrap().block_on(rekey_to(
+        &network,
+        &id.parse().unwrap(),
+        &other.parse().unwrap(),
+    ));
+
+    let access = shown(&alice, &["access", id]);
+    assert_eq!(access["rekeys"][0]["generation"], 1, "{access}");
+    // bob has the key that was replaced; alice has the new one, and sees that it opens another model.
+    let old = pull(&bob, &network, id, "after", &[]);
+    old.expect_code(15).expect_message("was replaced by 1");
+    let other_bytes = pull(&alice, &network, id, "after", &[]);
+    other_bytes.expect_code(11).expect_message("model hash");
+    assert!(!network.folder().join("after").exists());
     network.check_alive();
 }

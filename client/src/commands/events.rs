@@ -72,5 +72,42 @@ fn line(event: &StreamedEvent) -> String {
         event,
         ..
     } = event;
-    format!("{id}  {time}  {event}  by {sender}")
+    let text = event.to_string();
+    // Some events are worded for the log of their model, and do not name it.
+    let model = cairn_api::event_model(event).map(ToString::to_string);
+    let model = model.filter(|model| !text.contains(model.as_str()));
+    let about = model.map_or_else(String::new, |model| format!("{model}: "));
+    format!("{id}  {time}  {about}{text}  by {sender}")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use cairn_runtime::Event;
+
+    #[test]
+    fn every_line_names_the_model_once() {
+        let told = |event: Event| {
+            line(&StreamedEvent {
+                id: "1-0-0".parse().unwrap(),
+                time: "now".to_owned(),
+                tx_hash: cairn_crypto::Digest::ZERO,
+                sender: AccountId(cairn_crypto::Digest::ZERO),
+                event,
+            })
+        };
+        let model: ModelName = "acme/bert".parse().unwrap();
+        let created = told(Event::ModelCreated {
+            model: model.clone(),
+            owner: AccountId(cairn_crypto::Digest::ZERO),
+        });
+        assert!(created.starts_with("1-0-0  now  acme/bert: model registered  by "));
+        let yanked = told(Event::VersionYanked {
+            id: "acme/bert@1.0.0".parse().unwrap(),
+            reason: "bad".to_owned(),
+        });
+        assert_eq!(yanked.matches("acme/bert").count(), 1, "{yanked}");
+    }
 }
