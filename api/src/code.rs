@@ -9,6 +9,12 @@ pub const VERSION_NOT_FOUND: &str = "version_not_found";
 pub const ACCOUNT_NOT_FOUND: &str = "account_not_found";
 /// No such namespace.
 pub const NAMESPACE_NOT_FOUND: &str = "namespace_not_found";
+/// The model never had such an alias.
+pub const ALIAS_NOT_FOUND: &str = "alias_not_found";
+/// The model was never offered to anybody.
+pub const TRANSFER_NOT_FOUND: &str = "transfer_not_found";
+/// The list is too long for one proof.
+pub const LIST_TOO_LONG: &str = "list_too_long";
 /// No such grant.
 pub const GRANT_NOT_FOUND: &str = "grant_not_found";
 /// No such validator.

@@ -28,12 +28,15 @@
 //! | `attempt` | the same request to one node after another |
 //! | `routes` | a typed method for every route that reads |
 //! | `governance` | the same for validators, proposals and keys |
+//! | `catalogue` | the same for aliases, tags, certification, access and lineage |
+//! | `feed`, `sse` | [`Feed`]: the events of the ledger as they become final, from one node after another |
 //! | `submit` | transactions on their way to a block |
 //! | `transaction` | [`TransactionBuilder`] |
 //! | `proof` | [`Subject`], and bundles fetched and verified; [`audit`] offline |
 //! | `export` | [`VersionFacts`], and the formats of the supply chain for them |
 //! | `range` | exports of a range of blocks, and [`audit_export`] offline |
 //! | `epochs` | the newest epoch whose validators are known: where proofs begin |
+//! | `records` | any record or list of the ledger, proved |
 //! | `heads` | [`HeadStore`]: the newest header seen, kept between runs |
 //! | `link` | how a proof's header goes together with the newest one seen |
 //! | `reference` | [`Reference`]: how people name a version |
@@ -54,12 +57,14 @@ mod attempt;
 mod blobs;
 mod call;
 mod card;
+mod catalogue;
 mod client;
 mod connection;
 mod endpoint;
 mod epochs;
 mod error;
 mod export;
+mod feed;
 mod governance;
 mod heads;
 mod link;
@@ -67,11 +72,13 @@ mod proof;
 mod pull;
 mod push;
 mod range;
+mod records;
 mod reference;
 mod resume;
 mod rotation;
 mod routes;
 mod session;
+mod sse;
 mod submit;
 mod token;
 mod transaction;
@@ -83,6 +90,7 @@ pub use client::{Client, ClientConfig};
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::{CallError, ClientError, NodeFailure};
 pub use export::{ExportFormat, ParentFacts, ParseFormatError, VersionFacts};
+pub use feed::{Feed, FeedItem};
 pub use heads::{HeadNote, HeadStore};
 pub use proof::{Audited, Proved, Subject, audit};
 pub use pull::Pulled;

@@ -156,12 +156,15 @@ fn check_version(state: &impl StateReader, version: &Version) {
         let children = query::children(state, &parent.digest, 0, u64::MAX).unwrap();
         assert!(children.iter().any(|child| child.id == *id));
     }
-    for edge in query::ancestors(state, id, 1_000).unwrap().edges {
+    for edge in query::ancestors(state, id, query::WalkLimits::edges(1_000))
+        .unwrap()
+        .edges
+    {
         assert_ne!(edge.parent.as_ref(), Some(id));
         let parent = query::version(state, &edge.parent.unwrap())
             .unwrap()
             .unwrap();
-        let down = query::descendants(state, &parent.id, 1_000).unwrap();
+        let down = query::descendants(state, &parent.id, query::WalkLimits::edges(1_000)).unwrap();
         assert!(down.edges.iter().any(|edge| edge.child == *id));
     }
 }

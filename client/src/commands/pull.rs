@@ -14,12 +14,15 @@ use std::path::{Path, PathBuf};
 /// What to fetch, and where to put it.
 #[derive(Debug, Args)]
 pub(crate) struct PullArgs {
-    /// namespace/name@version, namespace/name or sha256:HEX
+    /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
     #[arg(value_name = "REF")]
     reference: Reference,
     /// Folder to put it in; must not exist, or be empty
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
+    /// Fetch it even if it is yanked, to look into why
+    #[arg(long)]
+    allow_yanked: bool,
 }
 
 #[derive(Serialize)]
@@ -40,7 +43,13 @@ pub(crate) async fn run(arguments: &PullArgs, context: &Context) -> Result<(), F
     let session = context.session().await?;
     let id = session.client().resolve(&arguments.reference).await?;
     let progress = progress::bar("pulling", context.output().shows_progress());
-    let pulled = session.pull(&id, &arguments.output, progress).await?;
+    let pulled = if arguments.allow_yanked {
+        session
+            .pull_even_yanked(&id, &arguments.output, progress)
+            .await?
+    } else {
+        session.pull(&id, &arguments.output, progress).await?
+    };
     let view = View {
         version: pulled.version.id.to_string(),
         model_hash: pulled.version.model_hash,

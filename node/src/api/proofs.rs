@@ -3,7 +3,7 @@
 use super::{
     extract::{self, InPath, InQuery},
     problem::ApiProblem,
-    snapshot::Snapshot,
+    snapshot::{Snapshot, not_here},
     state::{ApiState, binary},
 };
 use crate::epochs::{self, EpochError};
@@ -13,9 +13,12 @@ use axum::{
     http::{HeaderValue, Response, StatusCode},
 };
 use cairn_api::{CLAIM_ABSENT, CLAIM_HEADER, code};
-use cairn_audit::{Bundle, BundleError, Claim, EpochChain, History, MAX_BUNDLE_BYTES};
+use cairn_audit::{
+    Bundle, BundleError, Claim, EpochChain, History, ListEntry, ListProof, MAX_BUNDLE_BYTES,
+};
 use cairn_consensus::{Epoch, Header, Height};
-use cairn_runtime::{StateKey, tree};
+use cairn_crypto::codec;
+use cairn_runtime::{List, MAX_STATE_KEY_BYTES, StateKey, tree};
 use cairn_storage::Store;
 use serde::Deserialize;
 
@@ -28,6 +31,23 @@ const PAGE_BYTES: usize = 8 << 20;
 pub(super) struct Since {
     #[serde(default)]
     since_epoch: u64,
+}
+
+/// `?at_height=&since_epoch=`.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AtSince {
+    at_height: Option<u64>,
+    #[serde(default)]
+    since_epoch: u64,
+}
+
+impl AtSince {
+    fn since(self) -> Since {
+        Since {
+            since_epoch: self.since_epoch,
+        }
+    }
 }
 
 /// `?from=`.
@@ -188,10 +208,9 @@ pub(super) async fn block(
 ) -> Result<Response<Body>, ApiProblem> {
     state
         .read(None, move |_, snapshot| {
-            let header = snapshot.store().header(Height(height))?.ok_or_else(|| {
-                let what = format!("final block {height}");
-                ApiProblem::not_found(code::BLOCK_NOT_FOUND, what)
-            })?;
+            let last = snapshot.position().0;
+            let header = snapshot.store().header(Height(height))?;
+            let header = header.ok_or_else(|| not_here(height, last))?;
             bundle(snapshot.store(), Claim::Block, header, since)
         })
         .await
@@ -227,13 +246,109 @@ pub(super) async fn epochs(
         .await
 }
 
-async fn record(
+/// Proves any record of the state by its key, or that there is none.
+#[utoipa::path(
+    get, path = "/v1/proofs/records/{key}", tag = "proofs",
+    params(
+        ("key" = String, Path, description = "Borsh of the ledger's StateKey, lowercase hexadecimal: `key_hex` of an audit"),
+        ("at_height" = Option<u64>, Query, description = "A final height, default the last"),
+        ("since_epoch" = Option<u64>, Query, description = "Epoch that the reader knows the validators of: the bundle begins there; default 0, genesis"),
+    ),
+    responses((status = 200, description = "A bundle; header `cairn-claim: absent` when it proves absence",
+        body = Vec<u8>, content_type = "application/octet-stream"))
+)]
+pub(super) async fn by_key(
+    State(state): State<ApiState>,
+    InPath(key): InPath<String>,
+    InQuery(at): InQuery<AtSince>,
+) -> Result<Response<Body>, ApiProblem> {
+    let key = StateKey::decode(&unhex(&key)?)
+        .map_err(|error| ApiProblem::bad_request(format!("not the key of a record: {error}")))?;
+    record_at(&state, key, at.at_height, at.since()).await
+}
+
+/// Most entries of a list in one proof.
+const MAX_LIST_ENTRIES: u64 = 1_000;
+
+/// Proves a list complete: how many entries it has, and each of them.
+#[utoipa::path(
+    get, path = "/v1/proofs/lists/{list}", tag = "proofs",
+    params(
+        ("list" = String, Path, description = "Borsh of the ledger's List, lowercase hexadecimal"),
+        ("at_height" = Option<u64>, Query, description = "A final height, default the last"),
+        ("since_epoch" = Option<u64>, Query, description = "Epoch that the reader knows the validators of: the bundle begins there; default 0, genesis"),
+    ),
+    responses(
+        (status = 200, description = "A bundle", body = Vec<u8>, content_type = "application/octet-stream"),
+        (status = 422, description = "More than 1,000 entries", body = cairn_api::Problem),
+    )
+)]
+pub(super) async fn list(
+    State(state): State<ApiState>,
+    InPath(list): InPath<String>,
+    InQuery(at): InQuery<AtSince>,
+) -> Result<Response<Body>, ApiProblem> {
+    let list: List = codec::decode(&unhex(&list)?, MAX_STATE_KEY_BYTES)
+        .map_err(|error| ApiProblem::bad_request(format!("not the name of a list: {error}")))?;
+    state
+        .read(at.at_height, move |_, snapshot| {
+            let claim = Claim::List(list_proof(snapshot, list)?);
+            bundle(
+                snapshot.store(),
+                claim,
+                snapshot.header().clone(),
+                at.since(),
+            )
+        })
+        .await
+}
+
+fn list_proof(snapshot: &Snapshot, list: List) -> Result<ListProof, ApiProblem> {
+    let (count, proof) = prove(snapshot, &list.count_key())?;
+    let entries = list.count(count.as_deref())?;
+    if entries > MAX_LIST_ENTRIES {
+        return Err(ApiProblem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            code::LIST_TOO_LONG,
+            format!(
+                "the list has {entries} entries, a proof has at most {MAX_LIST_ENTRIES}; prove its records one by one"
+            ),
+        )
+        .with("entries", entries)
+        .with("limit", MAX_LIST_ENTRIES));
+    }
+    let entry = |ordinal| {
+        let key = list.entry_key(ordinal);
+        let (value, proof) = prove(snapshot, &key)?;
+        let value =
+            value.ok_or_else(|| ApiProblem::internal(format_args!("{key:?} is missing")))?;
+        Ok(ListEntry { value, proof })
+    };
+    let entries = (0..entries).map(entry).collect::<Result<_, ApiProblem>>()?;
+    Ok(ListProof {
+        list,
+        count,
+        proof,
+        entries,
+    })
+}
+
+/// Bytes in hexadecimal, as a part of the path.
+fn unhex(text: &str) -> Result<Vec<u8>, ApiProblem> {
+    hex::decode(text).map_err(|error| ApiProblem::bad_request(format!("not hexadecimal: {error}")))
+}
+
+async fn record(state: &ApiState, key: StateKey) -> Result<Response<Body>, ApiProblem> {
+    record_at(state, key, None).await
+}
+
+async fn record_at(
     state: &ApiState,
     key: StateKey,
-    since: Since,
+    at_height: Option<u64>,
 ) -> Result<Response<Body>, ApiProblem> {
     state
-        .read(None, move |_, snapshot| {
+        .read(at_height, move |_, snapshot| {
             let (value, proof) = prove(snapshot, &key)?;
             let claim = Claim::state(key, value, proof).map_err(ApiProblem::internal)?;
             bundle(snapshot.store(), claim, snapshot.header().clone(), since)
