@@ -38,6 +38,7 @@
 //! | `read` | the thread that reads and hashes files |
 //! | `push` | [`push()`], [`PushOptions`], [`Pushed`] |
 //! | `fetch` | blobs from several stores; [`fetch_manifest`], [`fetch_package`], [`fetch_vector`] |
+//! | [`oms`] | OpenSSF Model Signing: `model.sig`, `model.mldsa.dsse.json` |
 //! | `stage` | the folder in which a pull builds the model |
 //! | `pull` | [`pull()`], [`PullOptions`], [`Pulled`] |
 //! | `verify` | [`verify_local`] |
@@ -51,6 +52,7 @@ mod disk;
 mod error;
 mod fetch;
 pub mod manifest;
+pub mod oms;
 mod package;
 pub mod path;
 mod plan;
@@ -70,6 +72,7 @@ pub use disk::DiskStore;
 pub use error::{ErrorKind, PackageError, StoreError};
 pub use fetch::{fetch_manifest, fetch_package, fetch_stored_manifest, fetch_vector};
 pub use manifest::{Blind, FileEntry, MAX_FILES, Manifest};
+pub use oms::{ModelSigner, SignatureError, Signatures};
 pub use package::Package;
 pub use progress::{NoProgress, Progress};
 pub use pull::{PullOptions, Pulled, pull};

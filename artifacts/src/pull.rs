@@ -20,6 +20,7 @@ use crate::chunk::{self, CHUNK_SIZE};
 use crate::error::PackageError;
 use crate::fetch::{fetch_package, open_chunk};
 use crate::manifest::{FileEntry, Manifest};
+use crate::oms::Signatures;
 use crate::package::{Chunk, Package};
 use crate::progress::{NoProgress, Progress};
 use crate::push::{blocking, cores};
@@ -61,6 +62,8 @@ impl fmt::Debug for PullOptions {
 pub struct Pulled {
     /// The manifest that every file was checked against.
     pub manifest: Manifest,
+    /// The signature files that lie with the files now. Nobody has checked them ([`crate::oms`]).
+    pub signatures: Signatures,
     /// Files written.
     pub files: u64,
     /// Bytes of the files.
@@ -124,7 +127,7 @@ pub async fn pull<S: BlobStore>(
     }
     blocking({
         let package = Arc::clone(&package);
-        move || stage.publish(package.manifest())
+        move || stage.publish(&package)
     })
     .await??;
     options.progress.finish();
@@ -132,6 +135,7 @@ pub async fn pull<S: BlobStore>(
         files: manifest.files.len() as u64,
         bytes,
         manifest: manifest.clone(),
+        signatures: package.signatures().clone(),
     })
 }
 

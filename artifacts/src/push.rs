@@ -19,6 +19,7 @@ use tokio::task::spawn_blocking;
 use crate::chunk::{self, CHUNK_SIZE, FileSecret, Place};
 use crate::error::PackageError;
 use crate::manifest::{Blind, FileEntry, Manifest};
+use crate::oms::{ModelSigner, Signatures};
 use crate::package::{Contents, Package, StoredFile, StoredVector, VECTOR_NAME};
 use crate::plan::{self, PlanFile};
 use crate::progress::{NoProgress, Progress};
@@ -45,6 +46,9 @@ pub struct PushOptions {
     /// The parent version, opened. Files that are unchanged since keep their keys and are not sent
     /// again. Only ever a version of the same model, and none from before a revocation.
     pub parent: Option<Package>,
+    /// Signs the model: the signature files become part of the stored manifest, and of no hash but its own. Signatures
+    /// are random, so that a push which is run again ends with another manifest.
+    pub signer: Option<ModelSigner>,
     /// Told how far the push is.
     pub progress: Arc<dyn Progress>,
     /// Take what symbolic links point to, instead of refusing them.
@@ -59,6 +63,7 @@ impl Default for PushOptions {
             parallel: cores(),
             resume_dir: None,
             parent: None,
+            signer: None,
             progress: Arc::new(NoProgress),
             follow_symlinks: false,
         }
@@ -73,6 +78,7 @@ impl fmt::Debug for PushOptions {
             .field("parallel", &self.parallel)
             .field("resume_dir", &self.resume_dir)
             .field("has_parent", &self.parent.is_some())
+            .field("signer", &self.signer)
             .field("follow_symlinks", &self.follow_symlinks)
             .finish_non_exhaustive()
     }
@@ -89,6 +95,8 @@ pub struct Pushed {
     pub manifest_digest: Digest,
     /// The plaintext manifest.
     pub manifest: Manifest,
+    /// The signature files, if the push has made any.
+    pub signatures: Signatures,
     /// Bytes given to the store, the stored manifest included.
     pub bytes_sent: u64,
     /// Chunks of the package.
@@ -122,15 +130,24 @@ pub async fn push<S: BlobStore>(
 
     let mut transfer = Transfer::new(&prepared);
     transfer.run(store, &prepared, &options).await?;
-    let (package, blobs_skipped, mut bytes_sent) = transfer.finish(&prepared, options.public)?;
+    let (mut package, blobs_skipped, mut bytes_sent) =
+        transfer.finish(&prepared, options.public)?;
 
     let manifest = package.contents.manifest.clone();
     let blobs = package.blobs.len() as u64;
     let data_key = data_key.clone();
-    let (manifest_digest, encoded) = blocking(move || {
+    let signer = options.signer.clone();
+    let (manifest_digest, encoded, signatures) = blocking(move || {
+        if let Some(signer) = signer {
+            package.contents.signatures = signer.sign(package.manifest())?;
+        }
         let stored = StoredManifest::seal(&package, &data_key)?;
         let encoded = stored.encode();
-        Ok::<_, PackageError>((Digest::of(&encoded), Bytes::from(encoded)))
+        Ok::<_, PackageError>((
+            Digest::of(&encoded),
+            Bytes::from(encoded),
+            package.contents.signatures,
+        ))
     })
     .await??;
     if !persist(|| store.has(&manifest_digest)).await? {
@@ -146,6 +163,7 @@ pub async fn push<S: BlobStore>(
         vector_hash: manifest.vector_hash(),
         manifest_digest,
         manifest,
+        signatures,
         bytes_sent,
         blobs,
         blobs_skipped,
@@ -396,6 +414,7 @@ impl Transfer {
             manifest,
             files,
             vector: stored_vector,
+            signatures: Signatures::default(),
         };
         Ok((Package { contents, blobs }, self.skipped, self.sent))
     }

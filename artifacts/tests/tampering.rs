@@ -503,7 +503,7 @@ async fn a_stored_manifest_of_an_unknown_format_or_with_absurd_blobs_is_refused(
     let folder = tempfile::tempdir().unwrap();
     type Change = fn(&mut Stored);
     let changes: [(&str, Change); 3] = [
-        ("format 2", |stored| stored.format = 2),
+        ("format 3", |stored| stored.format = 3),
         ("has 0 bytes", |stored| stored.blobs[0].1 = 0),
         ("has 4294967295 bytes", |stored| {
             stored.blobs[0].1 = u32::MAX

@@ -41,6 +41,7 @@
 //! | `token` | access tokens for blobs |
 //! | `blobs` | [`NodeBlobStore`] |
 //! | `push`, `pull` | models, there and back |
+//! | `signatures` | OpenSSF signatures of a version, and whose they are |
 //! | `resume` | what an interrupted push leaves for the next one |
 //! | `error` | [`ClientError`] |
 
@@ -66,6 +67,7 @@ mod resume;
 mod rotation;
 mod routes;
 mod session;
+mod signatures;
 mod submit;
 mod token;
 mod transaction;
@@ -79,8 +81,9 @@ pub use error::{CallError, ClientError, NodeFailure};
 pub use heads::{HeadNote, HeadStore};
 pub use proof::{Audited, Proved, Subject, audit};
 pub use pull::Pulled;
-pub use push::{PushRequest, Pushed};
+pub use push::{PushRequest, Pushed, Signing};
 pub use reference::{ParseReferenceError, Reference};
 pub use session::{Final, Session};
+pub use signatures::CheckedSignatures;
 pub use submit::Wait;
 pub use transaction::{EXPIRY_BLOCKS, TransactionBuilder};

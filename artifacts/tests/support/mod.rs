@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 pub mod layout;
+pub mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

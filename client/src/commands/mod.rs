@@ -122,6 +122,9 @@ impl Context {
     }
 }
 
+/// The most that is read of a PEM key, bytes.
+const MAX_KEY_BYTES: u64 = 64 * 1024;
+
 /// Reads a file of at most `limit` bytes.
 fn read_file(path: &Path, what: &'static str, limit: u64) -> Result<Vec<u8>, Failure> {
     let read = |source| Failure::Io {
