@@ -16,18 +16,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cairn_crypto::{Digest, Hasher};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::error::StoreError;
-use crate::store::BlobStore;
+use crate::store::{BlobInventory, BlobStore, KeptBlob};
 use crate::stored::MAX_STORED_MANIFEST;
 
 /// A temporary file of this age belongs to no write that still goes on.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Pieces of a body that may wait for the disk.
 const WAITING_PIECES: usize = 16;
+/// Blobs that a listing may be ahead of its reader.
+const LISTED_AHEAD: usize = 256;
 
 static NEXT_TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
@@ -201,7 +203,85 @@ impl BlobStore for DiskStore {
     }
 }
 
+impl BlobInventory for DiskStore {
+    fn list(&self) -> impl Stream<Item = Result<KeptBlob, StoreError>> + Send {
+        let (found, listed) = mpsc::channel(LISTED_AHEAD);
+        let folder = Arc::clone(&self.folder);
+        spawn_blocking(move || {
+            if let Err(error) = folder.list(&mut |kept| found.blocking_send(Ok(kept)).is_ok()) {
+                // Nobody is listening any more if this fails.
+                let _ = found.blocking_send(Err(error));
+            }
+        });
+        stream::unfold(listed, |mut listed| async move {
+            listed.recv().await.map(|kept| (kept, listed))
+        })
+    }
+
+    async fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || folder.remove(&digest)).await
+    }
+}
+
 impl Folder {
+    /// Tells of every blob until there are no more or `tell` says that it is enough.
+    fn list(&self, tell: &mut impl FnMut(KeptBlob) -> bool) -> Result<(), StoreError> {
+        for first in self.digit_folders(&self.path)? {
+            for second in self.digit_folders(&first)? {
+                for path in self.entries(&second)? {
+                    let name = path.file_name().and_then(|name| name.to_str());
+                    let digest = name.and_then(|name| name.parse::<Digest>().ok());
+                    let Some(digest) = digest.filter(|digest| self.place(digest) == path) else {
+                        continue;
+                    };
+                    let metadata = match fs::metadata(&path) {
+                        Ok(metadata) => metadata,
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                        Err(error) => return Err(self.io("read", &path)(error)),
+                    };
+                    let kept = KeptBlob {
+                        digest,
+                        size: metadata.len(),
+                        since: metadata.modified().map_err(self.io("read", &path))?,
+                    };
+                    if metadata.is_file() && !tell(kept) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The folders in `parent` whose names are two hexadecimal digits.
+    fn digit_folders(&self, parent: &Path) -> Result<Vec<PathBuf>, StoreError> {
+        let mut folders = self.entries(parent)?;
+        folders.retain(|path| {
+            let name = path.file_name().map(|name| name.as_encoded_bytes());
+            name.is_some_and(|name| name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit))
+        });
+        Ok(folders)
+    }
+
+    fn entries(&self, folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+        let entries = fs::read_dir(folder).map_err(self.io("list", folder))?;
+        entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<io::Result<_>>()
+            .map_err(self.io("list", folder))
+    }
+
+    fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
+        let path = self.place(digest);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.io("remove", &path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn place(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         self.path.join(&name[..2]).join(&name[2..4]).join(name)

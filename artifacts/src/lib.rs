@@ -32,8 +32,9 @@
 //! | [`chunk`] | cutting files, encrypting one chunk |
 //! | `package` | [`Package`]: an opened package, how files, chunks and blobs fit together |
 //! | `stored` | [`StoredManifest`]: the package as it lies in a store |
-//! | `store` | [`BlobStore`], the trait; retries |
+//! | `store` | [`BlobStore`] and [`BlobInventory`], the traits; retries |
 //! | `disk` | [`DiskStore`] |
+//! | [`s3`] | [`S3Store`] |
 //! | `plan` | what an interrupted push leaves for the next |
 //! | `read` | the thread that reads and hashes files |
 //! | `push` | [`push()`], [`PushOptions`], [`Pushed`] |
@@ -60,6 +61,7 @@ mod progress;
 mod pull;
 mod push;
 mod read;
+pub mod s3;
 mod scan;
 mod stage;
 mod store;
@@ -77,8 +79,9 @@ pub use package::Package;
 pub use progress::{NoProgress, Progress};
 pub use pull::{PullOptions, Pulled, pull};
 pub use push::{PushOptions, Pushed, push};
+pub use s3::{S3Address, S3AddressError, S3Credentials, S3Limits, S3Store};
 pub use scan::{SIGNATURE_FILES, ScanOptions, ScannedFile, scan};
-pub use store::BlobStore;
+pub use store::{BlobInventory, BlobStore, KeptBlob};
 pub use stored::{MAX_STORED_MANIFEST, StoredManifest};
 pub use vector::VectorError;
 pub use verify::verify_local;
