@@ -15,6 +15,8 @@ use cairn_crypto::{DataKey, Digest, aead};
 
 const CHUNK: usize = 4 << 20;
 const ROUNDS: usize = 5;
+/// Of the kernel, a second.
+const TICKS: f64 = 100.0;
 
 /// Bytes a second of what every byte has to pass.
 struct Bounds {
@@ -40,11 +42,13 @@ fn bounds(folder: &Path, megabytes: usize) -> Result<Bounds, Box<dyn Error>> {
     let rounds = (megabytes / 4).max(1);
     let total = rounds * CHUNK;
 
-    let started = Instant::now();
+    let (started, before) = (Instant::now(), cpu()?);
     for _ in 0..rounds {
         std::hint::black_box(Digest::of(&chunk));
     }
     let sha256 = per_second(total, started);
+    let sha256_cpu = (cpu()?.0 - before.0) / total as f64 * 1e9;
+    println!("SHA-256: {sha256_cpu:.2} processor seconds a gigabyte");
 
     let started = Instant::now();
     for round in 0..rounds {
@@ -79,6 +83,17 @@ fn bounds(folder: &Path, megabytes: usize) -> Result<Bounds, Box<dyn Error>> {
     })
 }
 
+/// Processor time of this process so far, user and system, in seconds.
+fn cpu() -> Result<(f64, f64), Box<dyn Error>> {
+    let stat = fs::read_to_string("/proc/self/stat")?;
+    let (_, fields) = stat.rsplit_once(')').ok_or("no process name")?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let mut ticks = || -> Result<f64, Box<dyn Error>> {
+        Ok(fields.next().ok_or("too few fields")?.parse::<f64>()? / TICKS)
+    };
+    Ok((ticks()?, ticks()?))
+}
+
 fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures[figures.len() / 2]
@@ -88,7 +103,9 @@ fn median(mut figures: Vec<f64>) -> f64 {
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let megabytes: usize = arguments.next().map_or(Ok(256), |text| text.parse())?;
-    let parent = arguments.next().map_or_else(std::env::temp_dir, PathBuf::from);
+    let parent = arguments
+        .next()
+        .map_or_else(std::env::temp_dir, PathBuf::from);
     let folder = parent.join(format!("cairn-transfer.{}", std::process::id()));
     fs::create_dir(&folder)?;
     let measured = measure(&folder, megabytes).await;
@@ -117,15 +134,25 @@ async fn measure(folder: &Path, megabytes: usize) -> Result<(), Box<dyn Error>> 
         let limits = (crypto.min(bounds.write), crypto.min(bounds.read));
 
         let store = DiskStore::open(folder.join("blobs"))?;
+        let before = cpu()?;
         let started = Instant::now();
         let pushed = push(&store, &model, &key, PushOptions::default()).await?;
         let pushing = per_second(size, started);
+        let after_push = cpu()?;
         let target = folder.join(format!("copy-{round}"));
         let (manifest, hash) = (pushed.manifest_digest, pushed.model_hash);
         let started = Instant::now();
         let options = PullOptions::default();
         pull(&[store], &manifest, &hash, Some(&key), &target, options).await?;
         let pulling = per_second(size, started);
+        let after = cpu()?;
+        println!(
+            "processor seconds a gigabyte: push {:.2} user {:.2} system, pull {:.2} user {:.2} system",
+            (after_push.0 - before.0) / size as f64 * 1e9,
+            (after_push.1 - before.1) / size as f64 * 1e9,
+            (after.0 - after_push.0) / size as f64 * 1e9,
+            (after.1 - after_push.1) / size as f64 * 1e9,
+        );
         println!(
             "push {:.0} MB/s: {:.2} of the smallest bound, {:.2} of SHA-256; pull {:.0} MB/s: {:.2}, {:.2}",
             pushing / 1e6,

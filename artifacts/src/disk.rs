@@ -2,16 +2,18 @@
 //!
 //! A blob lies at `aa/bb/<digest in hex>`, `aabb` being the first digits of its digest. It is
 //! written under a temporary name, compared with its digest, synced and renamed, so that a blob
-//! with its proper name is always whole. Reading it compares it again before the caller has a byte;
+//! with its proper name is always whole; its name is durable when the folder was synced too, which
+//! a push does once for all of its blobs. Reading it compares it again before the caller has a byte;
 //! one that has lost its content since is moved to the folder `damaged`, so that the store has it no
 //! longer and takes a sound copy.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -44,6 +46,8 @@ struct Folder {
     path: PathBuf,
     temporary: PathBuf,
     damaged: PathBuf,
+    /// Folders whose newest names may not have reached the disk.
+    unsettled: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl DiskStore {
@@ -59,6 +63,7 @@ impl DiskStore {
             path,
             temporary,
             damaged,
+            unsettled: Mutex::default(),
         };
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
@@ -180,13 +185,41 @@ impl BlobStore for DiskStore {
             }
             // A copy of another length is damaged, and is replaced.
             if folder.len(&digest)? == Some(bytes.len() as u64) {
-                return folder.check(&digest, &Digest::of(&bytes));
+                folder.check(&digest, &Digest::of(&bytes))?;
+                return folder.settle();
             }
             let mut write = PendingBlob::begin(&folder, &digest)?;
             write.append(&bytes)?;
             write.keep()
         })
         .await
+    }
+
+    async fn put_hashed(&self, digest: &Digest, bytes: Bytes) -> Result<(), StoreError> {
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || {
+            if bytes.len() as u64 > MAX_STORED_MANIFEST {
+                return Err(folder.too_large(&digest, MAX_STORED_MANIFEST));
+            }
+            if folder.len(&digest)? == Some(bytes.len() as u64) {
+                return Ok(());
+            }
+            let mut write = PendingBlob::begin(&folder, &digest)?;
+            write.write(&bytes)?;
+            write.place()
+        })
+        .await
+    }
+
+    async fn settle(&self) -> Result<(), StoreError> {
+        let folder = Arc::clone(&self.folder);
+        self.run(move || folder.settle()).await
+    }
+
+    async fn get_unchecked(&self, digest: &Digest) -> Result<Bytes, StoreError> {
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || Ok(folder.read_unchecked(&digest)?.0.into()))
+            .await
     }
 
     async fn get(&self, digest: &Digest) -> Result<Bytes, StoreError> {
@@ -298,6 +331,15 @@ impl Folder {
     }
 
     fn read(&self, digest: &Digest) -> Result<Bytes, StoreError> {
+        let (bytes, file) = self.read_unchecked(digest)?;
+        if let Err(error) = self.check(digest, &Digest::of(&bytes)) {
+            self.set_aside(digest, &file);
+            return Err(error);
+        }
+        Ok(Bytes::from(bytes))
+    }
+
+    fn read_unchecked(&self, digest: &Digest) -> Result<(Vec<u8>, File), StoreError> {
         let path = self.place(digest);
         let mut file = match File::open(&path) {
             Ok(file) => file,
@@ -319,11 +361,23 @@ impl Folder {
             .take(MAX_STORED_MANIFEST)
             .read_to_end(&mut bytes)
             .map_err(self.io("read", &path))?;
-        if let Err(error) = self.check(digest, &Digest::of(&bytes)) {
-            self.set_aside(digest, &file);
-            return Err(error);
+        Ok((bytes, file))
+    }
+
+    /// Syncs the folders in which there are new names. One that settles waits for one who is at it, so
+    /// that each finds everything durable that was put before it began.
+    fn settle(&self) -> Result<(), StoreError> {
+        let mut unsettled = self
+            .unsettled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while let Some(folder) = unsettled.first().cloned() {
+            File::open(&folder)
+                .and_then(|open| open.sync_all())
+                .map_err(self.io("sync", &folder))?;
+            unsettled.remove(&folder);
         }
-        Ok(Bytes::from(bytes))
+        Ok(())
     }
 
     /// Moves a damaged copy out of the way, unless a sound one has taken its place meanwhile. What the
@@ -444,6 +498,10 @@ impl<'a> PendingBlob<'a> {
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.hasher.update(bytes);
+        self.write(bytes)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.file
             .write_all(bytes)
             .map_err(self.folder.io("write", &self.temporary))
@@ -452,6 +510,14 @@ impl<'a> PendingBlob<'a> {
     fn keep(mut self) -> Result<(), StoreError> {
         let hasher = std::mem::replace(&mut self.hasher, Hasher::new());
         self.folder.check(&self.digest, &hasher.finish())?;
+        let folder = self.folder;
+        self.place()?;
+        folder.settle()
+    }
+
+    /// Gives the blob its name, after its content has reached the disk. The name follows when the
+    /// folder is settled.
+    fn place(mut self) -> Result<(), StoreError> {
         let io = |action, path: &Path| self.folder.io(action, path);
         self.file.sync_all().map_err(io("sync", &self.temporary))?;
         let place = self.folder.place(&self.digest);
@@ -463,11 +529,10 @@ impl<'a> PendingBlob<'a> {
         fs::rename(&self.temporary, &place).map_err(io("rename", &self.temporary))?;
         self.kept = true;
         // The entry of the blob, and those of its folders if they are new, must reach the disk too.
-        for folder in &parents[..if new_folder { 3 } else { 1 }] {
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(io("sync", folder))?;
-        }
+        let named = &parents[..if new_folder { 3 } else { 1 }];
+        (self.folder.unsettled.lock())
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(named.iter().map(|folder| folder.to_path_buf()));
         Ok(())
     }
 }

@@ -150,9 +150,12 @@ pub async fn push<S: BlobStore>(
         ))
     })
     .await??;
+    // All chunks are durable before there is a manifest that refers to them.
+    persist(|| store.settle()).await?;
     if !persist(|| store.has(&manifest_digest)).await? {
         bytes_sent += encoded.len() as u64;
-        persist(|| store.put(&manifest_digest, encoded.clone())).await?;
+        persist(|| store.put_hashed(&manifest_digest, encoded.clone())).await?;
+        persist(|| store.settle()).await?;
     }
     if let Some(file) = prepared.plan_file {
         blocking(move || file.remove()).await??;
@@ -279,14 +282,15 @@ enum Outcome {
     End {
         source: usize,
         size: u64,
-        digest: Digest,
+        digest: Option<Digest>,
     },
 }
 
 #[derive(Default)]
 struct SourceState {
     chunks: Vec<Option<(Digest, BlobRef)>>,
-    end: Option<(u64, Digest)>,
+    /// Size and, unless it is that of the only chunk, digest.
+    end: Option<(u64, Option<Digest>)>,
 }
 
 struct Transfer {
@@ -384,6 +388,12 @@ impl Transfer {
         for (number, state) in self.states.into_iter().enumerate() {
             // The reader ends a source or returns an error, and every chunk was awaited.
             let (size, digest) = state.end.ok_or(PackageError::Interrupted)?;
+            // A file of one chunk has the chunk's digest.
+            let digest = match (digest, state.chunks.as_slice()) {
+                (Some(digest), _) => digest,
+                (None, [Some((plain, _))]) => *plain,
+                (None, _) => return Err(PackageError::Interrupted),
+            };
             let mut file = StoredFile {
                 secret: prepared.secrets[number].clone(),
                 chunks: Vec::with_capacity(state.chunks.len()),
@@ -482,7 +492,7 @@ impl<S: BlobStore> Worker<'_, S> {
             .insert(digest);
         let mut sent = 0;
         if new && !persist(|| self.store.has(&digest)).await? {
-            persist(|| self.store.put(&digest, bytes.clone())).await?;
+            persist(|| self.store.put_hashed(&digest, bytes.clone())).await?;
             sent = u64::from(size);
         }
         // The same memory again if the store has let go of it, otherwise a copy as large. There is

@@ -182,9 +182,6 @@ impl BlobStore for S3Store {
     }
 
     async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<(), StoreError> {
-        if bytes.len() as u64 > MAX_STORED_MANIFEST {
-            return Err(self.too_large(digest));
-        }
         let hashed = bytes.clone();
         let got = spawn_blocking(move || Digest::of(&hashed)).await;
         let got = got.map_err(|_| StoreError::Unavailable {
@@ -192,6 +189,13 @@ impl BlobStore for S3Store {
             reason: "the runtime is shutting down".to_owned(),
         })?;
         self.check(digest, got)?;
+        self.put_hashed(digest, bytes).await
+    }
+
+    async fn put_hashed(&self, digest: &Digest, bytes: Bytes) -> Result<(), StoreError> {
+        if bytes.len() as u64 > MAX_STORED_MANIFEST {
+            return Err(self.too_large(digest));
+        }
         let place = self.place(digest);
         let payload = PutPayload::from(bytes);
         self.within(digest, self.inner.client.put(&place, payload))

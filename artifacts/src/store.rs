@@ -28,6 +28,30 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Gives a blob. Callers check the digest unless [`BlobStore::checks_reads`].
     fn get(&self, digest: &Digest) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
 
+    /// As [`BlobStore::put`], for bytes that the caller has hashed in this process, so that they are
+    /// not hashed again. A power failure may undo it until [`BlobStore::settle`] has returned.
+    fn put_hashed(
+        &self,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        self.put(digest, bytes)
+    }
+
+    /// Makes everything durable that was put so far, by whichever caller.
+    fn settle(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// As [`BlobStore::get`], without comparing the bytes with the digest: for callers who check them in
+    /// another way, and ask again with `get` if they are wrong.
+    fn get_unchecked(
+        &self,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<Bytes, StoreError>> + Send {
+        self.get(digest)
+    }
+
     /// Whether the store has a blob.
     fn has(&self, digest: &Digest) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
