@@ -14,7 +14,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cairn_crypto::{Digest, Hasher};
@@ -30,6 +30,8 @@ use crate::stored::MAX_STORED_MANIFEST;
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Pieces of a body that may wait for the disk.
 const WAITING_PIECES: usize = 16;
+/// How often it is noted that a blob is asked for.
+const USE_NOTED_EVERY: Duration = Duration::from_secs(10 * 60);
 /// Blobs that a listing may be ahead of its reader.
 const LISTED_AHEAD: usize = 256;
 
@@ -228,7 +230,12 @@ impl BlobStore for DiskStore {
     }
 
     async fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
-        Ok(self.len(digest).await?.is_some())
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || {
+            folder.note_use(&digest);
+            Ok(folder.len(&digest)?.is_some())
+        })
+        .await
     }
 
     fn checks_reads(&self) -> bool {
@@ -303,6 +310,24 @@ impl Folder {
             .map(|entry| entry.map(|entry| entry.path()))
             .collect::<io::Result<_>>()
             .map_err(self.io("list", folder))
+    }
+
+    /// Makes a blob young again, for whoever asks for it may be about to publish what needs it.
+    fn note_use(&self, digest: &Digest) {
+        let now = SystemTime::now();
+        let noted = File::open(self.place(digest)).and_then(|file| {
+            let age = now.duration_since(file.metadata()?.modified()?);
+            if age.is_ok_and(|age| age > USE_NOTED_EVERY) {
+                file.set_modified(now)?;
+            }
+            Ok(())
+        });
+        // One that is not there has no age; one that cannot be touched grows old as before.
+        if let Err(error) = noted
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::debug!(blob = %digest, %error, "cannot note that a blob is in use");
+        }
     }
 
     fn remove(&self, digest: &Digest) -> Result<(), StoreError> {

@@ -138,7 +138,7 @@ pub(crate) async fn open_chunk<S: BlobStore>(
     }
 }
 
-async fn whole_blob<S: BlobStore>(
+pub(crate) async fn whole_blob<S: BlobStore>(
     stores: &[S],
     digest: &Digest,
     what: &str,

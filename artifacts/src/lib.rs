@@ -35,6 +35,8 @@
 //! | `store` | [`BlobStore`] and [`BlobInventory`], the traits; retries |
 //! | `disk` | [`DiskStore`] |
 //! | [`s3`] | [`S3Store`] |
+//! | `any` | [`AnyStore`]: a store by its address |
+//! | [`upkeep`] | what a store need not keep, and whether it is whole |
 //! | `plan` | what an interrupted push leaves for the next |
 //! | `read` | the thread that reads and hashes files |
 //! | `push` | [`push()`], [`PushOptions`], [`Pushed`] |
@@ -48,6 +50,7 @@
 
 #![forbid(unsafe_code)]
 
+mod any;
 pub mod chunk;
 mod disk;
 mod error;
@@ -66,9 +69,11 @@ mod scan;
 mod stage;
 mod store;
 mod stored;
+pub mod upkeep;
 pub mod vector;
 mod verify;
 
+pub use any::{AnyStore, OpenStoreError, StoreAddress};
 pub use chunk::{CHUNK_SIZE, MAX_BLOB};
 pub use disk::DiskStore;
 pub use error::{ErrorKind, PackageError, StoreError};

@@ -2,7 +2,7 @@
 
 use crate::commands::{
     account, audit, completion, evidence, grant, key, keygen, list, log, namespace, proposal,
-    prove, pull, push, role, show, tx, validator, verify,
+    prove, pull, push, role, show, store, tx, validator, verify,
 };
 use crate::exit;
 use cairn_crypto::Digest;
@@ -115,6 +115,10 @@ pub(crate) enum Online {
     /// Create and list namespaces
     #[command(subcommand)]
     Namespace(namespace::NamespaceCommand),
+    /// Remove from a store what no version on the ledger needs; asks every configured node
+    Gc(store::GcArgs),
+    /// Read every blob of a store that a version on the ledger needs, and compare it with its digest
+    Fsck(store::FsckArgs),
     /// How the configured nodes are, by their own word
     Status,
     /// Show a transaction; a final one with its receipt, proved against genesis

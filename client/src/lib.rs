@@ -42,6 +42,7 @@
 //! | `blobs` | [`NodeBlobStore`] |
 //! | `push`, `pull` | models, there and back |
 //! | `signatures` | OpenSSF signatures of a version, and whose they are |
+//! | `inventory` | which stored manifests the ledger refers to |
 //! | `resume` | what an interrupted push leaves for the next one |
 //! | `error` | [`ClientError`] |
 
@@ -58,6 +59,7 @@ mod endpoint;
 mod error;
 mod governance;
 mod heads;
+mod inventory;
 mod link;
 mod proof;
 mod pull;

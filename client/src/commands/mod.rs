@@ -18,6 +18,7 @@ pub(crate) mod push;
 pub(crate) mod role;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod store;
 pub(crate) mod tx;
 pub(crate) mod validator;
 mod values;
@@ -57,6 +58,8 @@ pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Fai
         Online::Evidence(command) => evidence::run(command, context).await,
         Online::Role(command) => role::run(command, context).await,
         Online::Namespace(command) => namespace::run(command, context).await,
+        Online::Gc(arguments) => store::gc(&arguments, context).await,
+        Online::Fsck(arguments) => store::fsck(&arguments, context).await,
         Online::Status => status::run(context).await,
         Online::Tx(arguments) => tx::run(&arguments, context).await,
     }
