@@ -37,6 +37,7 @@
 //! | [`s3`] | [`S3Store`] |
 //! | `any` | [`AnyStore`]: a store by its address |
 //! | [`upkeep`] | what a store need not keep, and whether it is whole |
+//! | [`cache`] | a store read through a cache: in memory, in Redis |
 //! | `plan` | what an interrupted push leaves for the next |
 //! | `read` | the thread that reads and hashes files |
 //! | `push` | [`push()`], [`PushOptions`], [`Pushed`] |
@@ -51,6 +52,7 @@
 #![forbid(unsafe_code)]
 
 mod any;
+pub mod cache;
 pub mod chunk;
 mod disk;
 mod error;

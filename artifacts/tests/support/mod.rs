@@ -3,6 +3,7 @@
 
 pub mod layout;
 pub mod proxy;
+pub mod redis_server;
 pub mod s3_server;
 pub mod services;
 
