@@ -2,32 +2,38 @@
 //!
 //! A blob lies at `aa/bb/<digest in hex>`, `aabb` being the first digits of its digest. It is
 //! written under a temporary name, compared with its digest, synced and renamed, so that a blob
-//! with its proper name is always whole. Reading it compares it again before the caller has a byte;
+//! with its proper name is always whole; its name is durable when the folder was synced too, which
+//! a push does once for all of its blobs. Reading it compares it again before the caller has a byte;
 //! one that has lost its content since is moved to the folder `damaged`, so that the store has it no
 //! longer and takes a sound copy.
 
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cairn_crypto::{Digest, Hasher};
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::error::StoreError;
-use crate::store::BlobStore;
+use crate::store::{BlobInventory, BlobStore, KeptBlob};
 use crate::stored::MAX_STORED_MANIFEST;
 
 /// A temporary file of this age belongs to no write that still goes on.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Pieces of a body that may wait for the disk.
 const WAITING_PIECES: usize = 16;
+/// How often it is noted that a blob is asked for.
+const USE_NOTED_EVERY: Duration = Duration::from_secs(10 * 60);
+/// Blobs that a listing may be ahead of its reader.
+const LISTED_AHEAD: usize = 256;
 
 static NEXT_TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
@@ -42,6 +48,8 @@ struct Folder {
     path: PathBuf,
     temporary: PathBuf,
     damaged: PathBuf,
+    /// Folders whose newest names may not have reached the disk.
+    unsettled: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl DiskStore {
@@ -57,6 +65,7 @@ impl DiskStore {
             path,
             temporary,
             damaged,
+            unsettled: Mutex::default(),
         };
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
@@ -178,7 +187,8 @@ impl BlobStore for DiskStore {
             }
             // A copy of another length is damaged, and is replaced.
             if folder.len(&digest)? == Some(bytes.len() as u64) {
-                return folder.check(&digest, &Digest::of(&bytes));
+                folder.check(&digest, &Digest::of(&bytes))?;
+                return folder.settle();
             }
             let mut write = PendingBlob::begin(&folder, &digest)?;
             write.append(&bytes)?;
@@ -187,13 +197,45 @@ impl BlobStore for DiskStore {
         .await
     }
 
+    async fn put_hashed(&self, digest: &Digest, bytes: Bytes) -> Result<(), StoreError> {
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || {
+            if bytes.len() as u64 > MAX_STORED_MANIFEST {
+                return Err(folder.too_large(&digest, MAX_STORED_MANIFEST));
+            }
+            if folder.len(&digest)? == Some(bytes.len() as u64) {
+                return Ok(());
+            }
+            let mut write = PendingBlob::begin(&folder, &digest)?;
+            write.write(&bytes)?;
+            write.place()
+        })
+        .await
+    }
+
+    async fn settle(&self) -> Result<(), StoreError> {
+        let folder = Arc::clone(&self.folder);
+        self.run(move || folder.settle()).await
+    }
+
+    async fn get_unchecked(&self, digest: &Digest) -> Result<Bytes, StoreError> {
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || Ok(folder.read_unchecked(&digest)?.0.into()))
+            .await
+    }
+
     async fn get(&self, digest: &Digest) -> Result<Bytes, StoreError> {
         let (folder, digest) = (Arc::clone(&self.folder), *digest);
         self.run(move || folder.read(&digest)).await
     }
 
     async fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
-        Ok(self.len(digest).await?.is_some())
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || {
+            folder.note_use(&digest);
+            Ok(folder.len(&digest)?.is_some())
+        })
+        .await
     }
 
     fn checks_reads(&self) -> bool {
@@ -201,7 +243,103 @@ impl BlobStore for DiskStore {
     }
 }
 
+impl BlobInventory for DiskStore {
+    fn list(&self) -> impl Stream<Item = Result<KeptBlob, StoreError>> + Send {
+        let (found, listed) = mpsc::channel(LISTED_AHEAD);
+        let folder = Arc::clone(&self.folder);
+        spawn_blocking(move || {
+            if let Err(error) = folder.list(&mut |kept| found.blocking_send(Ok(kept)).is_ok()) {
+                // Nobody is listening any more if this fails.
+                let _ = found.blocking_send(Err(error));
+            }
+        });
+        stream::unfold(listed, |mut listed| async move {
+            listed.recv().await.map(|kept| (kept, listed))
+        })
+    }
+
+    async fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || folder.remove(&digest)).await
+    }
+}
+
 impl Folder {
+    /// Tells of every blob until there are no more or `tell` says that it is enough.
+    fn list(&self, tell: &mut impl FnMut(KeptBlob) -> bool) -> Result<(), StoreError> {
+        for first in self.digit_folders(&self.path)? {
+            for second in self.digit_folders(&first)? {
+                for path in self.entries(&second)? {
+                    let name = path.file_name().and_then(|name| name.to_str());
+                    let digest = name.and_then(|name| name.parse::<Digest>().ok());
+                    let Some(digest) = digest.filter(|digest| self.place(digest) == path) else {
+                        continue;
+                    };
+                    let metadata = match fs::metadata(&path) {
+                        Ok(metadata) => metadata,
+                        Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                        Err(error) => return Err(self.io("read", &path)(error)),
+                    };
+                    let kept = KeptBlob {
+                        digest,
+                        size: metadata.len(),
+                        since: metadata.modified().map_err(self.io("read", &path))?,
+                    };
+                    if metadata.is_file() && !tell(kept) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The folders in `parent` whose names are two hexadecimal digits.
+    fn digit_folders(&self, parent: &Path) -> Result<Vec<PathBuf>, StoreError> {
+        let mut folders = self.entries(parent)?;
+        folders.retain(|path| {
+            let name = path.file_name().map(|name| name.as_encoded_bytes());
+            name.is_some_and(|name| name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit))
+        });
+        Ok(folders)
+    }
+
+    fn entries(&self, folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+        let entries = fs::read_dir(folder).map_err(self.io("list", folder))?;
+        entries
+            .map(|entry| entry.map(|entry| entry.path()))
+            .collect::<io::Result<_>>()
+            .map_err(self.io("list", folder))
+    }
+
+    /// Makes a blob young again, for whoever asks for it may be about to publish what needs it.
+    fn note_use(&self, digest: &Digest) {
+        let now = SystemTime::now();
+        let noted = File::open(self.place(digest)).and_then(|file| {
+            let age = now.duration_since(file.metadata()?.modified()?);
+            if age.is_ok_and(|age| age > USE_NOTED_EVERY) {
+                file.set_modified(now)?;
+            }
+            Ok(())
+        });
+        // One that is not there has no age; one that cannot be touched grows old as before.
+        if let Err(error) = noted
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::debug!(blob = %digest, %error, "cannot note that a blob is in use");
+        }
+    }
+
+    fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
+        let path = self.place(digest);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(self.io("remove", &path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn place(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         self.path.join(&name[..2]).join(&name[2..4]).join(name)
@@ -218,6 +356,15 @@ impl Folder {
     }
 
     fn read(&self, digest: &Digest) -> Result<Bytes, StoreError> {
+        let (bytes, file) = self.read_unchecked(digest)?;
+        if let Err(error) = self.check(digest, &Digest::of(&bytes)) {
+            self.set_aside(digest, &file);
+            return Err(error);
+        }
+        Ok(Bytes::from(bytes))
+    }
+
+    fn read_unchecked(&self, digest: &Digest) -> Result<(Vec<u8>, File), StoreError> {
         let path = self.place(digest);
         let mut file = match File::open(&path) {
             Ok(file) => file,
@@ -239,11 +386,23 @@ impl Folder {
             .take(MAX_STORED_MANIFEST)
             .read_to_end(&mut bytes)
             .map_err(self.io("read", &path))?;
-        if let Err(error) = self.check(digest, &Digest::of(&bytes)) {
-            self.set_aside(digest, &file);
-            return Err(error);
+        Ok((bytes, file))
+    }
+
+    /// Syncs the folders in which there are new names. One that settles waits for one who is at it, so
+    /// that each finds everything durable that was put before it began.
+    fn settle(&self) -> Result<(), StoreError> {
+        let mut unsettled = self
+            .unsettled
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while let Some(folder) = unsettled.first().cloned() {
+            File::open(&folder)
+                .and_then(|open| open.sync_all())
+                .map_err(self.io("sync", &folder))?;
+            unsettled.remove(&folder);
         }
-        Ok(Bytes::from(bytes))
+        Ok(())
     }
 
     /// Moves a damaged copy out of the way, unless a sound one has taken its place meanwhile. What the
@@ -364,6 +523,10 @@ impl<'a> PendingBlob<'a> {
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.hasher.update(bytes);
+        self.write(bytes)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.file
             .write_all(bytes)
             .map_err(self.folder.io("write", &self.temporary))
@@ -372,6 +535,14 @@ impl<'a> PendingBlob<'a> {
     fn keep(mut self) -> Result<(), StoreError> {
         let hasher = std::mem::replace(&mut self.hasher, Hasher::new());
         self.folder.check(&self.digest, &hasher.finish())?;
+        let folder = self.folder;
+        self.place()?;
+        folder.settle()
+    }
+
+    /// Gives the blob its name, after its content has reached the disk. The name follows when the
+    /// folder is settled.
+    fn place(mut self) -> Result<(), StoreError> {
         let io = |action, path: &Path| self.folder.io(action, path);
         self.file.sync_all().map_err(io("sync", &self.temporary))?;
         let place = self.folder.place(&self.digest);
@@ -383,11 +554,10 @@ impl<'a> PendingBlob<'a> {
         fs::rename(&self.temporary, &place).map_err(io("rename", &self.temporary))?;
         self.kept = true;
         // The entry of the blob, and those of its folders if they are new, must reach the disk too.
-        for folder in &parents[..if new_folder { 3 } else { 1 }] {
-            File::open(folder)
-                .and_then(|folder| folder.sync_all())
-                .map_err(io("sync", folder))?;
-        }
+        let named = &parents[..if new_folder { 3 } else { 1 }];
+        (self.folder.unsettled.lock())
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(named.iter().map(|folder| folder.to_path_buf()));
         Ok(())
     }
 }

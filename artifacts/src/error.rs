@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use cairn_crypto::Digest;
 use thiserror::Error;
 
+use crate::oms::SignatureError;
 use crate::path::PathRule;
 use crate::vector::VectorError;
 
@@ -12,6 +13,8 @@ use crate::vector::VectorError;
 /// status codes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
+    /// A signature does not verify, or is about something else.
+    BadSignature,
     /// Bytes are not the ones that a digest promised.
     DigestMismatch,
     /// Something that was asked for does not exist.
@@ -261,6 +264,14 @@ pub enum PackageError {
         /// What is wrong with it.
         source: VectorError,
     },
+    /// A signature file of a model, or a key for one, is not what it should be.
+    #[error("{file}: {source}")]
+    Signature {
+        /// The signature file.
+        file: &'static str,
+        /// What is wrong with it.
+        source: SignatureError,
+    },
     /// The target of a pull is taken.
     #[error("{} exists and is not an empty folder; move it away or choose another target", path.display())]
     TargetExists {
@@ -302,6 +313,12 @@ impl PackageError {
             | Self::FileSize { .. }
             | Self::FileMissing { .. }
             | Self::FileUnexpected { .. } => ErrorKind::DigestMismatch,
+            Self::Signature { source, .. } => match source {
+                SignatureError::Sign | SignatureError::TooLong | SignatureError::Key { .. } => {
+                    ErrorKind::Other
+                }
+                _ => ErrorKind::BadSignature,
+            },
             Self::NoDataKey | Self::WrongDataKey => ErrorKind::NotAllowed,
             Self::Store(error) => error.kind(),
             Self::Blob { failures, .. } => worst(failures),

@@ -32,12 +32,17 @@
 //! | [`chunk`] | cutting files, encrypting one chunk |
 //! | `package` | [`Package`]: an opened package, how files, chunks and blobs fit together |
 //! | `stored` | [`StoredManifest`]: the package as it lies in a store |
-//! | `store` | [`BlobStore`], the trait; retries |
+//! | `store` | [`BlobStore`] and [`BlobInventory`], the traits; retries |
 //! | `disk` | [`DiskStore`] |
+//! | [`s3`] | [`S3Store`] |
+//! | `any` | [`AnyStore`]: a store by its address |
+//! | [`upkeep`] | what a store need not keep, and whether it is whole |
+//! | [`cache`] | a store read through a cache: in memory, in Redis |
 //! | `plan` | what an interrupted push leaves for the next |
 //! | `read` | the thread that reads and hashes files |
 //! | `push` | [`push()`], [`PushOptions`], [`Pushed`] |
 //! | `fetch` | blobs from several stores; [`fetch_manifest`], [`fetch_package`], [`fetch_vector`] |
+//! | [`oms`] | OpenSSF Model Signing: `model.sig`, `model.mldsa.dsse.json` |
 //! | `stage` | the folder in which a pull builds the model |
 //! | `pull` | [`pull()`], [`PullOptions`], [`Pulled`] |
 //! | `verify` | [`verify_local`] |
@@ -46,11 +51,14 @@
 
 #![forbid(unsafe_code)]
 
+mod any;
+pub mod cache;
 pub mod chunk;
 mod disk;
 mod error;
 mod fetch;
 pub mod manifest;
+pub mod oms;
 mod package;
 pub mod path;
 mod plan;
@@ -58,24 +66,29 @@ mod progress;
 mod pull;
 mod push;
 mod read;
+pub mod s3;
 mod scan;
 mod stage;
 mod store;
 mod stored;
+pub mod upkeep;
 pub mod vector;
 mod verify;
 
+pub use any::{AnyStore, OpenStoreError, StoreAddress};
 pub use chunk::{CHUNK_SIZE, MAX_BLOB};
 pub use disk::DiskStore;
 pub use error::{ErrorKind, PackageError, StoreError};
 pub use fetch::{fetch_manifest, fetch_package, fetch_stored_manifest, fetch_vector};
 pub use manifest::{Blind, FileEntry, MAX_FILES, Manifest};
+pub use oms::{ModelSigner, SignatureError, Signatures};
 pub use package::Package;
 pub use progress::{NoProgress, Progress};
 pub use pull::{PullOptions, Pulled, pull};
 pub use push::{PushOptions, Pushed, push};
+pub use s3::{S3Address, S3AddressError, S3Credentials, S3Limits, S3Store};
 pub use scan::{SIGNATURE_FILES, ScanOptions, ScannedFile, scan};
-pub use store::BlobStore;
+pub use store::{BlobInventory, BlobStore, KeptBlob};
 pub use stored::{MAX_STORED_MANIFEST, StoredManifest};
 pub use vector::VectorError;
 pub use verify::verify_local;

@@ -6,6 +6,7 @@ use cairn_crypto::Digest;
 use crate::chunk::{self, FileSecret, Place, SEAL_OVERHEAD};
 use crate::error::PackageError;
 use crate::manifest::Manifest;
+use crate::oms::Signatures;
 use crate::stored::BlobRef;
 use crate::vector::MAX_VECTOR_FILE;
 
@@ -16,6 +17,7 @@ pub(crate) struct Contents {
     /// One for each file of the manifest, in its order.
     pub(crate) files: Vec<StoredFile>,
     pub(crate) vector: Option<StoredVector>,
+    pub(crate) signatures: Signatures,
 }
 
 /// How a file is stored.
@@ -64,6 +66,12 @@ impl Package {
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
         &self.contents.manifest
+    }
+
+    /// The signature files that were published with it.
+    #[must_use]
+    pub fn signatures(&self) -> &Signatures {
+        &self.contents.signatures
     }
 
     /// Whether the package is not encrypted.
@@ -120,8 +128,10 @@ impl Package {
             manifest,
             files,
             vector,
+            signatures,
         } = &self.contents;
         manifest.validate()?;
+        signatures.validate()?;
         expect_equal(
             "stored files",
             files.len() as u64,

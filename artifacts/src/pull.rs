@@ -1,12 +1,13 @@
 //! Pull: blobs in stores become files on disk.
 //!
-//! Chunks are fetched, checked and decrypted in parallel within a bounded window, and handed in
-//! order to one thread that hashes and writes the files. The model hash is checked before anything
-//! is fetched, every file's digest before the whole moves to its target. Files are not synced: a
+//! Chunks are fetched, checked, decrypted and written in parallel within a bounded window, and handed in
+//! order to one thread that hashes the files. The model hash is checked before anything is fetched,
+//! every file's digest before the whole moves to its target. Files are not synced: a
 //! power failure right after a pull may damage them, which [`crate::verify_local`] tells.
 
 use std::fmt;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,15 +19,16 @@ use tokio::task::spawn_blocking;
 
 use crate::chunk::{self, CHUNK_SIZE};
 use crate::error::PackageError;
-use crate::fetch::{fetch_package, open_chunk};
+use crate::fetch::{fetch_package, open_chunk, open_chunk_once};
 use crate::manifest::{FileEntry, Manifest};
+use crate::oms::Signatures;
 use crate::package::{Chunk, Package};
 use crate::progress::{NoProgress, Progress};
 use crate::push::{blocking, cores};
 use crate::stage::Stage;
 use crate::store::BlobStore;
 
-/// Chunks that may wait for the writing thread.
+/// Chunks that may wait for the hashing thread.
 const WAITING_CHUNKS: usize = 2;
 
 /// How to pull.
@@ -61,6 +63,8 @@ impl fmt::Debug for PullOptions {
 pub struct Pulled {
     /// The manifest that every file was checked against.
     pub manifest: Manifest,
+    /// The signature files that lie with the files now. Nobody has checked them ([`crate::oms`]).
+    pub signatures: Signatures,
     /// Files written.
     pub files: u64,
     /// Bytes of the files.
@@ -96,21 +100,71 @@ pub async fn pull<S: BlobStore>(
             got,
         });
     }
-    let bytes = manifest.total_size();
+    match attempt(
+        stores,
+        manifest_digest,
+        &package,
+        target,
+        &options,
+        Blobs::Decrypted,
+    )
+    .await
+    {
+        // Every chunk decrypted and a file is wrong: a store and someone with the key have worked together,
+        // and another store may have the right blob.
+        Err(PackageError::FileDigest { .. }) if !package.is_public() => {
+            attempt(
+                stores,
+                manifest_digest,
+                &package,
+                target,
+                &options,
+                Blobs::Hashed,
+            )
+            .await?;
+        }
+        result => result?,
+    }
+    options.progress.finish();
+    Ok(Pulled {
+        files: manifest.files.len() as u64,
+        bytes: manifest.total_size(),
+        signatures: package.signatures().clone(),
+        manifest: manifest.clone(),
+    })
+}
+
+/// What a blob of a private package must pass before it is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Blobs {
+    /// It decrypts.
+    Decrypted,
+    /// It has its digest too.
+    Hashed,
+}
+
+async fn attempt<S: BlobStore>(
+    stores: &[S],
+    manifest_digest: &Digest,
+    package: &Arc<Package>,
+    target: &Path,
+    options: &PullOptions,
+    blobs: Blobs,
+) -> Result<(), PackageError> {
     let stage = Arc::new({
         let (target, digest) = (target.to_path_buf(), *manifest_digest);
         let private = !package.is_public();
         blocking(move || Stage::prepare(&target, &digest, private)).await??
     });
-    options.progress.start(bytes);
+    options.progress.start(package.manifest().total_size());
 
     let (chunks, incoming) = mpsc::channel(WAITING_CHUNKS);
     let writer = spawn_blocking({
-        let (package, stage) = (Arc::clone(&package), Arc::clone(&stage));
+        let (package, stage) = (Arc::clone(package), Arc::clone(&stage));
         let progress = Arc::clone(&options.progress);
-        move || write_files(package.manifest(), &stage, incoming, progress.as_ref())
+        move || hash_files(package.manifest(), &stage, incoming, progress.as_ref())
     });
-    let fetched = fetch_chunks(stores, &package, &stage, options.parallel, chunks).await;
+    let fetched = fetch_chunks(stores, package, &stage, options.parallel, blobs, chunks).await;
     // The writer is awaited whatever happened, so that nobody writes to the stage after the return.
     let written = writer.await.map_err(|_| PackageError::Interrupted)?;
     fetched?;
@@ -123,23 +177,10 @@ pub async fn pull<S: BlobStore>(
         return Err(error);
     }
     blocking({
-        let package = Arc::clone(&package);
-        move || stage.publish(package.manifest())
+        let package = Arc::clone(package);
+        move || stage.publish(&package)
     })
-    .await??;
-    options.progress.finish();
-    Ok(Pulled {
-        files: manifest.files.len() as u64,
-        bytes,
-        manifest: manifest.clone(),
-    })
-}
-
-/// A chunk on its way to the writer.
-struct Piece {
-    data: Bytes,
-    /// The stage has it already.
-    in_place: bool,
+    .await?
 }
 
 async fn fetch_chunks<S: BlobStore>(
@@ -147,7 +188,8 @@ async fn fetch_chunks<S: BlobStore>(
     package: &Package,
     stage: &Arc<Stage>,
     parallel: usize,
-    pieces: mpsc::Sender<Piece>,
+    blobs: Blobs,
+    pieces: mpsc::Sender<Bytes>,
 ) -> Result<(), PackageError> {
     let window = 2 * parallel.max(1);
     let mut fetched = stream::iter(package.chunks())
@@ -155,17 +197,19 @@ async fn fetch_chunks<S: BlobStore>(
             if stage.resumed
                 && let Some(data) = left_in_stage(stage, &chunk).await?
             {
-                let in_place = true;
-                return Ok(Piece { data, in_place });
+                return Ok(data);
             }
-            let data = open_chunk(stores, &chunk).await?;
-            let in_place = false;
-            Ok::<_, PackageError>(Piece { data, in_place })
+            let data = match blobs {
+                Blobs::Decrypted => open_chunk_once(stores, &chunk).await?,
+                Blobs::Hashed => open_chunk(stores, &chunk).await?,
+            };
+            write_chunk(stage, &chunk, data.clone()).await?;
+            Ok::<_, PackageError>(data)
         })
         .buffered(window);
     while let Some(piece) = fetched.try_next().await? {
         if pieces.send(piece).await.is_err() {
-            // The writer has stopped; its own error says why.
+            // The hashing thread has stopped; its own error says why.
             break;
         }
     }
@@ -182,33 +226,46 @@ async fn left_in_stage(stage: &Arc<Stage>, chunk: &Chunk) -> Result<Option<Bytes
     );
     blocking(move || {
         let mut data = vec![0; len];
-        let read = Stage::open_to_read(&path).and_then(|mut file| {
-            file.seek(SeekFrom::Start(offset))?;
-            file.read_exact(&mut data)
-        });
+        let read =
+            Stage::open_to_read(&path).and_then(|file| file.read_exact_at(&mut data, offset));
         // Whatever is the matter with what is there, fetching the chunk is the remedy.
         (read.is_ok() && Digest::of(&data) == plain).then(|| Bytes::from(data))
     })
     .await
 }
 
-/// Writes all files in order, each from its chunks, and checks their digests.
-fn write_files(
+/// Writes a chunk to its place in its file.
+async fn write_chunk(stage: &Arc<Stage>, chunk: &Chunk, data: Bytes) -> Result<(), PackageError> {
+    let (stage, path) = (Arc::clone(stage), stage.place(&chunk.path));
+    let offset = chunk.place.index * CHUNK_SIZE as u64;
+    blocking(move || {
+        if let Some(folder) = path.parent() {
+            stage.make_folder(folder)?;
+        }
+        (stage.open_to_write(&path))
+            .and_then(|file| file.write_all_at(&data, offset))
+            .map_err(PackageError::io("write", &path))
+    })
+    .await?
+}
+
+/// Hashes all files in order, each from its chunks, which were written already, and checks their digests.
+fn hash_files(
     manifest: &Manifest,
     stage: &Stage,
-    mut pieces: mpsc::Receiver<Piece>,
+    mut pieces: mpsc::Receiver<Bytes>,
     progress: &dyn Progress,
 ) -> Result<(), PackageError> {
     for entry in &manifest.files {
-        write_file(entry, stage, &mut pieces, progress)?;
+        hash_file(entry, stage, &mut pieces, progress)?;
     }
     Ok(())
 }
 
-fn write_file(
+fn hash_file(
     entry: &FileEntry,
     stage: &Stage,
-    pieces: &mut mpsc::Receiver<Piece>,
+    pieces: &mut mpsc::Receiver<Bytes>,
     progress: &dyn Progress,
 ) -> Result<(), PackageError> {
     let path = stage.place(&entry.path);
@@ -216,19 +273,13 @@ fn write_file(
     if let Some(folder) = path.parent() {
         stage.make_folder(folder)?;
     }
-    let mut file = stage.open_to_write(&path).map_err(failed)?;
+    let file = stage.open_to_write(&path).map_err(failed)?;
     let mut hasher = Hasher::new();
     for _ in 0..chunk::chunk_count(entry.size) {
         // The chunks end early only when fetching failed, and that error is the one told.
         let piece = pieces.blocking_recv().ok_or(PackageError::Interrupted)?;
-        if piece.in_place {
-            file.seek_relative(piece.data.len() as i64)
-                .map_err(failed)?;
-        } else {
-            file.write_all(&piece.data).map_err(failed)?;
-        }
-        hasher.update(&piece.data);
-        progress.advance(piece.data.len() as u64);
+        hasher.update(&piece);
+        progress.advance(piece.len() as u64);
     }
     // Cuts off what another pull may have left behind the end.
     file.set_len(entry.size).map_err(failed)?;

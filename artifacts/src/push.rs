@@ -19,6 +19,7 @@ use tokio::task::spawn_blocking;
 use crate::chunk::{self, CHUNK_SIZE, FileSecret, Place};
 use crate::error::PackageError;
 use crate::manifest::{Blind, FileEntry, Manifest};
+use crate::oms::{ModelSigner, Signatures};
 use crate::package::{Contents, Package, StoredFile, StoredVector, VECTOR_NAME};
 use crate::plan::{self, PlanFile};
 use crate::progress::{NoProgress, Progress};
@@ -45,6 +46,9 @@ pub struct PushOptions {
     /// The parent version, opened. Files that are unchanged since keep their keys and are not sent
     /// again. Only ever a version of the same model, and none from before a revocation.
     pub parent: Option<Package>,
+    /// Signs the model: the signature files become part of the stored manifest, and of no hash but its own. Signatures
+    /// are random, so that a push which is run again ends with another manifest.
+    pub signer: Option<ModelSigner>,
     /// Told how far the push is.
     pub progress: Arc<dyn Progress>,
     /// Take what symbolic links point to, instead of refusing them.
@@ -59,6 +63,7 @@ impl Default for PushOptions {
             parallel: cores(),
             resume_dir: None,
             parent: None,
+            signer: None,
             progress: Arc::new(NoProgress),
             follow_symlinks: false,
         }
@@ -73,6 +78,7 @@ impl fmt::Debug for PushOptions {
             .field("parallel", &self.parallel)
             .field("resume_dir", &self.resume_dir)
             .field("has_parent", &self.parent.is_some())
+            .field("signer", &self.signer)
             .field("follow_symlinks", &self.follow_symlinks)
             .finish_non_exhaustive()
     }
@@ -89,6 +95,8 @@ pub struct Pushed {
     pub manifest_digest: Digest,
     /// The plaintext manifest.
     pub manifest: Manifest,
+    /// The signature files, if the push has made any.
+    pub signatures: Signatures,
     /// Bytes given to the store, the stored manifest included.
     pub bytes_sent: u64,
     /// Chunks of the package.
@@ -122,20 +130,32 @@ pub async fn push<S: BlobStore>(
 
     let mut transfer = Transfer::new(&prepared);
     transfer.run(store, &prepared, &options).await?;
-    let (package, blobs_skipped, mut bytes_sent) = transfer.finish(&prepared, options.public)?;
+    let (mut package, blobs_skipped, mut bytes_sent) =
+        transfer.finish(&prepared, options.public)?;
 
     let manifest = package.contents.manifest.clone();
     let blobs = package.blobs.len() as u64;
     let data_key = data_key.clone();
-    let (manifest_digest, encoded) = blocking(move || {
+    let signer = options.signer.clone();
+    let (manifest_digest, encoded, signatures) = blocking(move || {
+        if let Some(signer) = signer {
+            package.contents.signatures = signer.sign(package.manifest())?;
+        }
         let stored = StoredManifest::seal(&package, &data_key)?;
         let encoded = stored.encode();
-        Ok::<_, PackageError>((Digest::of(&encoded), Bytes::from(encoded)))
+        Ok::<_, PackageError>((
+            Digest::of(&encoded),
+            Bytes::from(encoded),
+            package.contents.signatures,
+        ))
     })
     .await??;
+    // All chunks are durable before there is a manifest that refers to them.
+    persist(|| store.settle()).await?;
     if !persist(|| store.has(&manifest_digest)).await? {
         bytes_sent += encoded.len() as u64;
-        persist(|| store.put(&manifest_digest, encoded.clone())).await?;
+        persist(|| store.put_hashed(&manifest_digest, encoded.clone())).await?;
+        persist(|| store.settle()).await?;
     }
     if let Some(file) = prepared.plan_file {
         blocking(move || file.remove()).await??;
@@ -146,6 +166,7 @@ pub async fn push<S: BlobStore>(
         vector_hash: manifest.vector_hash(),
         manifest_digest,
         manifest,
+        signatures,
         bytes_sent,
         blobs,
         blobs_skipped,
@@ -261,14 +282,15 @@ enum Outcome {
     End {
         source: usize,
         size: u64,
-        digest: Digest,
+        digest: Option<Digest>,
     },
 }
 
 #[derive(Default)]
 struct SourceState {
     chunks: Vec<Option<(Digest, BlobRef)>>,
-    end: Option<(u64, Digest)>,
+    /// Size and, unless it is that of the only chunk, digest.
+    end: Option<(u64, Option<Digest>)>,
 }
 
 struct Transfer {
@@ -366,6 +388,12 @@ impl Transfer {
         for (number, state) in self.states.into_iter().enumerate() {
             // The reader ends a source or returns an error, and every chunk was awaited.
             let (size, digest) = state.end.ok_or(PackageError::Interrupted)?;
+            // A file of one chunk has the chunk's digest.
+            let digest = match (digest, state.chunks.as_slice()) {
+                (Some(digest), _) => digest,
+                (None, [Some((plain, _))]) => *plain,
+                (None, _) => return Err(PackageError::Interrupted),
+            };
             let mut file = StoredFile {
                 secret: prepared.secrets[number].clone(),
                 chunks: Vec::with_capacity(state.chunks.len()),
@@ -396,6 +424,7 @@ impl Transfer {
             manifest,
             files,
             vector: stored_vector,
+            signatures: Signatures::default(),
         };
         Ok((Package { contents, blobs }, self.skipped, self.sent))
     }
@@ -463,7 +492,7 @@ impl<S: BlobStore> Worker<'_, S> {
             .insert(digest);
         let mut sent = 0;
         if new && !persist(|| self.store.has(&digest)).await? {
-            persist(|| self.store.put(&digest, bytes.clone())).await?;
+            persist(|| self.store.put_hashed(&digest, bytes.clone())).await?;
             sent = u64::from(size);
         }
         // The same memory again if the store has let go of it, otherwise a copy as large. There is

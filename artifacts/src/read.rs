@@ -30,11 +30,12 @@ pub(crate) enum Step {
         place: Place,
         data: Vec<u8>,
     },
-    /// A file is read to its end.
+    /// A file is read to its end. The digest of a file of one chunk is the chunk's, and is left to
+    /// whoever hashes that.
     End {
         source: usize,
         size: u64,
-        digest: Digest,
+        digest: Option<Digest>,
     },
 }
 
@@ -67,7 +68,7 @@ fn read_one(
     let mut file = File::open(&source.path).map_err(PackageError::io("open", &source.path))?;
     let before = file.metadata().map_err(failed)?;
     let size = before.len();
-    let mut hasher = Hasher::new();
+    let mut hasher = (chunk::chunk_count(size) != 1).then(Hasher::new);
     for index in 0..chunk::chunk_count(size) {
         let length = chunk::chunk_len(size, index);
         let Some(mut data) = buffers.blocking_recv() else {
@@ -77,7 +78,9 @@ fn read_one(
         data.reserve_exact((length + SEAL_OVERHEAD).saturating_sub(data.len()));
         data.resize(length, 0);
         file.read_exact(&mut data).map_err(failed)?;
-        hasher.update(&data);
+        if let Some(hasher) = &mut hasher {
+            hasher.update(&data);
+        }
         let step = Step::Chunk {
             source: number,
             place: Place::of(size, index),
@@ -95,7 +98,7 @@ fn read_one(
     let step = Step::End {
         source: number,
         size,
-        digest: hasher.finish(),
+        digest: hasher.map(Hasher::finish),
     };
     Ok(steps.blocking_send(step).ok())
 }

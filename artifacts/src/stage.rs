@@ -21,6 +21,7 @@ use rustix::process::geteuid;
 
 use crate::error::PackageError;
 use crate::manifest::Manifest;
+use crate::package::Package;
 
 /// The stage of one pull.
 #[derive(Debug)]
@@ -113,9 +114,10 @@ impl Stage {
         (OpenOptions::new().read(true).custom_flags(NO_LINK)).open(path)
     }
 
-    /// Makes the stage the target, without whatever is in it that the manifest does not have.
-    pub(crate) fn publish(self, manifest: &Manifest) -> Result<(), PackageError> {
-        let listed = Listed::new(manifest);
+    /// Makes the stage the target: with the signature files, and without whatever is in it that the
+    /// package does not have.
+    pub(crate) fn publish(self, package: &Package) -> Result<(), PackageError> {
+        let listed = Listed::new(package.manifest());
         let private = self.private;
         walk(&self.files, "", &mut |path, name, metadata| {
             if !listed.has(name, metadata.is_dir()) {
@@ -132,6 +134,7 @@ impl Stage {
             fs::set_permissions(&self.files, Permissions::from_mode(0o700))
                 .map_err(PackageError::io("make private", &self.files))?;
         }
+        package.signatures().write(&self.files, private)?;
         check_target(&self.target)?;
         fs::rename(&self.files, &self.target)
             .map_err(PackageError::io("move the files to", &self.target))?;

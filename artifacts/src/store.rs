@@ -1,10 +1,11 @@
 //! Blob stores: bytes under the name of their SHA-256.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use cairn_crypto::Digest;
+use futures::Stream;
 
 use crate::error::StoreError;
 
@@ -27,14 +28,58 @@ pub trait BlobStore: Send + Sync + 'static {
     /// Gives a blob. Callers check the digest unless [`BlobStore::checks_reads`].
     fn get(&self, digest: &Digest) -> impl Future<Output = Result<Bytes, StoreError>> + Send;
 
+    /// As [`BlobStore::put`], for bytes that the caller has hashed in this process, so that they are
+    /// not hashed again. A power failure may undo it until [`BlobStore::settle`] has returned.
+    fn put_hashed(
+        &self,
+        digest: &Digest,
+        bytes: Bytes,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+        self.put(digest, bytes)
+    }
+
+    /// Makes everything durable that was put so far, by whichever caller.
+    fn settle(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// As [`BlobStore::get`], without comparing the bytes with the digest: for callers who check them in
+    /// another way, and ask again with `get` if they are wrong.
+    fn get_unchecked(
+        &self,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<Bytes, StoreError>> + Send {
+        self.get(digest)
+    }
+
     /// Whether the store has a blob.
     fn has(&self, digest: &Digest) -> impl Future<Output = Result<bool, StoreError>> + Send;
 
     /// Whether [`BlobStore::get`] has itself compared every byte with the digest, in this process.
-    /// A store across a network never has.
+    /// What a server says about its bytes does not count.
     fn checks_reads(&self) -> bool {
         false
     }
+}
+
+/// A blob as a store lists it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptBlob {
+    /// Its name.
+    pub digest: Digest,
+    /// Its size in bytes, by the store's word.
+    pub size: u64,
+    /// When it was put last, by the store's clock.
+    pub since: SystemTime,
+}
+
+/// A store whose keeper can see all of it and remove what is not needed.
+pub trait BlobInventory: BlobStore {
+    /// Every blob, in no order. Blobs that come and go meanwhile may be listed or not.
+    fn list(&self) -> impl Stream<Item = Result<KeptBlob, StoreError>> + Send;
+
+    /// Removes a blob. Removing one that is not there changes nothing.
+    fn remove(&self, digest: &Digest) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

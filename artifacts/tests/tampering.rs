@@ -57,6 +57,12 @@ impl Scene {
             !self.target().exists(),
             "a failed pull must leave no target"
         );
+        // The next pull begins with nothing, and asks the store for every blob.
+        let stage = format!(".copy.pull-{}", self.pushed.manifest_digest);
+        match std::fs::remove_dir_all(self.folder.path().join(stage)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("{error}"),
+            _ => {}
+        }
         error
     }
 }
@@ -446,7 +452,7 @@ fn manifest_key(info: &[&[u8]], salt: &[u8]) -> [u8; 32] {
 }
 
 fn clear_part(blobs: &[(Digest, u32)]) -> [u8; 32] {
-    let mut bytes = vec![1];
+    let mut bytes = vec![2];
     for (digest, size) in blobs {
         bytes.extend_from_slice(digest.as_bytes());
         bytes.extend_from_slice(&size.to_le_bytes());
@@ -503,7 +509,7 @@ async fn a_stored_manifest_of_an_unknown_format_or_with_absurd_blobs_is_refused(
     let folder = tempfile::tempdir().unwrap();
     type Change = fn(&mut Stored);
     let changes: [(&str, Change); 3] = [
-        ("format 2", |stored| stored.format = 2),
+        ("format 3", |stored| stored.format = 3),
         ("has 0 bytes", |stored| stored.blobs[0].1 = 0),
         ("has 4294967295 bytes", |stored| {
             stored.blobs[0].1 = u32::MAX

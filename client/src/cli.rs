@@ -3,7 +3,7 @@
 use crate::commands::{
     access, account, alias, audit, audit_export, certify, completion, describe, events, evidence,
     export, grant, key, keygen, lineage, list, log, namespace, proposal, prove, provenance, pull,
-    push, role, show, tag, transfer, tx, validator, verify, withdraw,
+    push, role, show, store, tag, transfer, tx, validator, verify, withdraw,
 };
 use crate::exit;
 use cairn_crypto::Digest;
@@ -153,6 +153,10 @@ pub(crate) enum Online {
     /// Create and list namespaces; say when their versions count as certified
     #[command(subcommand)]
     Namespace(namespace::NamespaceCommand),
+    /// Remove from a store what no version on the ledger needs; asks every configured node
+    Gc(store::GcArgs),
+    /// Read every blob of a store that a version on the ledger needs, and compare it with its digest
+    Fsck(store::FsckArgs),
     /// How the configured nodes are, by their own word
     Status,
     /// Show a transaction; a final one with its receipt, proved against genesis

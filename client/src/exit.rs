@@ -210,6 +210,7 @@ fn coded(code: &str, status: u16) -> Exit {
 
 fn package(error: &PackageError) -> Exit {
     match error.kind() {
+        ErrorKind::BadSignature => Exit::BadSignature,
         ErrorKind::DigestMismatch => Exit::DigestMismatch,
         ErrorKind::NotFound => Exit::NotFound,
         ErrorKind::NotAllowed => Exit::NotAllowed,
@@ -224,7 +225,7 @@ mod tests {
 
     use super::*;
     use cairn_api::Problem;
-    use cairn_artifacts::StoreError;
+    use cairn_artifacts::{SignatureError, StoreError};
     use cairn_audit::{AuditError, BundleError, HeadError};
     use cairn_client::Endpoint;
     use cairn_consensus::Height;
@@ -408,6 +409,13 @@ mod tests {
                 11,
             ),
             (ClientError::Package(PackageError::WrongDataKey), 15),
+            (
+                ClientError::Package(PackageError::Signature {
+                    file: "model.sig",
+                    source: SignatureError::Bad,
+                }),
+                10,
+            ),
             (ClientError::Package(PackageError::Randomness), 1),
             (
                 store(StoreError::WrongDigest {

@@ -47,6 +47,8 @@
 //! | `token` | access tokens for blobs |
 //! | `blobs` | [`NodeBlobStore`] |
 //! | `push`, `pull` | models, there and back |
+//! | `signatures` | OpenSSF signatures of a version, and whose they are |
+//! | `inventory` | which stored manifests the ledger refers to |
 //! | `resume` | what an interrupted push leaves for the next one |
 //! | `error` | [`ClientError`] |
 
@@ -67,6 +69,7 @@ mod export;
 mod feed;
 mod governance;
 mod heads;
+mod inventory;
 mod link;
 mod proof;
 mod pull;
@@ -78,6 +81,7 @@ mod resume;
 mod rotation;
 mod routes;
 mod session;
+mod signatures;
 mod sse;
 mod submit;
 mod token;
@@ -94,9 +98,10 @@ pub use feed::{Feed, FeedItem};
 pub use heads::{HeadNote, HeadStore};
 pub use proof::{Audited, Proved, Subject, audit};
 pub use pull::Pulled;
-pub use push::{PushRequest, Pushed};
+pub use push::{PushRequest, Pushed, Signing};
 pub use range::{AuditedExport, audit_export};
 pub use reference::{ParseReferenceError, Reference};
 pub use session::{Final, Session};
+pub use signatures::CheckedSignatures;
 pub use submit::Wait;
 pub use transaction::{EXPIRY_BLOCKS, TransactionBuilder};

@@ -4,7 +4,8 @@ use crate::access::{Recipient, key_commit, seal_for};
 use crate::resume::Resume;
 use crate::{ClientError, Final, NodeBlobStore, Session};
 use cairn_api::code;
-use cairn_artifacts::{NoProgress, Progress, PushOptions};
+use cairn_artifacts::oms::EcdsaSigner;
+use cairn_artifacts::{ModelSigner, NoProgress, Progress, PushOptions, Signatures};
 use cairn_crypto::{DataKey, Digest};
 use cairn_runtime::{AccountId, Confidentiality, Operation, Parent, TransactionError, VersionId};
 use std::collections::BTreeSet;
@@ -15,6 +16,17 @@ use std::time::{Duration, Instant};
 
 /// A new version is encrypted under its first data key.
 const FIRST_GENERATION: u32 = 0;
+
+/// Signatures of the files that others can check with their own tools ([`cairn_artifacts::oms`]).
+#[derive(Clone, Debug, Default)]
+pub enum Signing {
+    /// None.
+    #[default]
+    Off,
+    /// `model.mldsa.dsse.json` by the account's key, and `model.sig` by this one if there is one. They are stored with
+    /// the model and written into its folder; a model that is one file has no folder for them.
+    On(Option<Arc<EcdsaSigner>>),
+}
 
 /// What to publish, and how.
 #[derive(Clone)]
@@ -35,6 +47,8 @@ pub struct PushRequest {
     pub parents: Vec<Parent>,
     /// Who may read it, besides the publisher.
     pub readers: Vec<AccountId>,
+    /// Whether and how to sign the files themselves.
+    pub signing: Signing,
     /// A private folder under which interrupted pushes are kept, without which they start again from nothing.
     pub resume_dir: Option<PathBuf>,
     /// Told how far the push is.
@@ -54,6 +68,7 @@ impl PushRequest {
             public: false,
             parents: Vec::new(),
             readers: Vec::new(),
+            signing: Signing::Off,
             resume_dir: None,
             progress: Arc::new(NoProgress),
         }
@@ -69,6 +84,7 @@ impl fmt::Debug for PushRequest {
             .field("public", &self.public)
             .field("parents", &self.parents)
             .field("readers", &self.readers)
+            .field("signing", &self.signing)
             .field("resume_dir", &self.resume_dir)
             .finish_non_exhaustive()
     }
@@ -85,6 +101,8 @@ pub struct Pushed {
     pub vector_hash: Option<Digest>,
     /// SHA-256 of the stored manifest.
     pub manifest_digest: Digest,
+    /// The signature files that were made.
+    pub signatures: Signatures,
     /// The transaction, final and proved.
     pub published: Final,
     /// Files of the model.
@@ -129,9 +147,13 @@ impl Session {
             vector: request.vector.clone(),
             resume_dir: resume.as_ref().map(|resume| resume.folder().to_owned()),
             progress: Arc::clone(&request.progress),
+            signer: self.signer(&request),
             ..PushOptions::default()
         };
         let stored = cairn_artifacts::push(&store, &request.path, &data_key, options).await?;
+        if request.path.is_dir() {
+            stored.signatures.write(&request.path, !request.public)?;
+        }
 
         let operations = self.operations(&request, &stored, &data_key, &recipients)?;
         let published = self.publish(&request, operations, registered).await?;
@@ -143,12 +165,24 @@ impl Session {
             model_hash: stored.model_hash,
             vector_hash: stored.vector_hash,
             manifest_digest: stored.manifest_digest,
+            signatures: stored.signatures,
             published,
             files: stored.manifest.files.len() as u64,
             bytes: stored.manifest.total_size(),
             bytes_sent: stored.bytes_sent,
             elapsed: begun.elapsed(),
         })
+    }
+
+    fn signer(&self, request: &PushRequest) -> Option<ModelSigner> {
+        match &request.signing {
+            Signing::Off => None,
+            Signing::On(ecdsa) => Some(ModelSigner {
+                name: request.id.to_string(),
+                ecdsa: ecdsa.clone(),
+                mldsa: self.keys().signing.clone(),
+            }),
+        }
     }
 
     /// What needs no node.

@@ -23,6 +23,7 @@ pub struct Contents {
     pub manifest: Manifest,
     pub files: Vec<File>,
     pub vector: Option<(u32, File)>,
+    pub signatures: (Option<Vec<u8>>, Option<Vec<u8>>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]

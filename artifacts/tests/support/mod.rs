@@ -2,6 +2,10 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 pub mod layout;
+pub mod proxy;
+pub mod redis_server;
+pub mod s3_server;
+pub mod services;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -28,6 +28,7 @@ pub(crate) mod push;
 pub(crate) mod role;
 pub(crate) mod show;
 pub(crate) mod status;
+pub(crate) mod store;
 pub(crate) mod tag;
 pub(crate) mod transfer;
 pub(crate) mod tx;
@@ -86,6 +87,8 @@ pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Fai
         Online::Evidence(command) => evidence::run(command, context).await,
         Online::Role(command) => role::run(command, context).await,
         Online::Namespace(command) => namespace::run(command, context).await,
+        Online::Gc(arguments) => store::gc(&arguments, context).await,
+        Online::Fsck(arguments) => store::fsck(&arguments, context).await,
         Online::Status => status::run(context).await,
         Online::Tx(arguments) => tx::run(&arguments, context).await,
         Online::AuditExport(arguments) => audit_export::run(&arguments, context).await,
@@ -151,6 +154,9 @@ impl Context {
         self.output().result(&changed, || changed.text(done))
     }
 }
+
+/// The most that is read of a PEM key, bytes.
+const MAX_KEY_BYTES: u64 = 64 * 1024;
 
 /// Reads a file of at most `limit` bytes.
 fn read_file(path: &Path, what: &'static str, limit: u64) -> Result<Vec<u8>, Failure> {

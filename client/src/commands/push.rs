@@ -1,15 +1,18 @@
 //! `cairn push`.
 
-use super::{Context, read_text, values};
+use super::{Context, MAX_KEY_BYTES, read_file, read_text, values};
 use crate::exit::Failure;
 use crate::output::{Fields, seconds, size};
 use crate::progress;
-use cairn_client::{PushRequest, Pushed};
+use cairn_artifacts::oms::EcdsaSigner;
+use cairn_client::{PushRequest, Pushed, Signing};
 use cairn_crypto::Digest;
 use cairn_runtime::{AccountId, ModelName, Parent, VersionId};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use zeroize::Zeroizing;
 
 /// The most that is read of a metadata file, bytes. The chain's own limit is lower.
 const MAX_METADATA_BYTES: u64 = 1 << 20;
@@ -41,6 +44,13 @@ pub(crate) struct PushArgs {
     /// Account that may read it; repeatable
     #[arg(long = "reader", value_name = "ACCOUNT")]
     readers: Vec<AccountId>,
+    /// Sign the files in the form of OpenSSF Model Signing: model.mldsa.dsse.json by the account's key, and
+    /// model.sig by --oms-key; both are stored with the model and written into its folder
+    #[arg(long)]
+    oms: bool,
+    /// An ECDSA private key, PEM, P-256, P-384 or P-521, for model.sig
+    #[arg(long, value_name = "FILE", requires = "oms")]
+    oms_key: Option<PathBuf>,
     /// Description of the model, if this push registers it
     #[arg(long, value_name = "TEXT", default_value = "")]
     description: String,
@@ -61,6 +71,7 @@ struct View {
     bytes: u64,
     bytes_sent: u64,
     readers: Vec<AccountId>,
+    signatures: Vec<&'static str>,
     seconds: f64,
 }
 
@@ -83,6 +94,7 @@ pub(crate) async fn run(arguments: PushArgs, context: &Context) -> Result<(), Fa
         }
     }
     let metadata = arguments.metadata.as_deref().map(metadata).transpose()?;
+    let signing = signing(arguments.oms, arguments.oms_key.as_deref())?;
     let session = context.session().await?;
     context.output().note(&format!(
         "publishing {id} as account {}; if it is interrupted, run it again and it goes on",
@@ -96,6 +108,7 @@ pub(crate) async fn run(arguments: PushArgs, context: &Context) -> Result<(), Fa
     request.vector = arguments.vector;
     request.public = arguments.public;
     request.parents = arguments.parents;
+    request.signing = signing;
     request.readers = arguments.readers.clone();
     request.resume_dir = context.settings.resume_dir();
     request.progress = progress::bar("pushing", context.output().shows_progress());
@@ -108,6 +121,21 @@ pub(crate) async fn run(arguments: PushArgs, context: &Context) -> Result<(), Fa
 /// number loses digits.
 fn metadata(path: &Path) -> Result<String, Failure> {
     values::json_file(path, read_text(path, "metadata", MAX_METADATA_BYTES)?)
+}
+
+fn signing(on: bool, key: Option<&Path>) -> Result<Signing, Failure> {
+    let Some(path) = key else {
+        return Ok(if on { Signing::On(None) } else { Signing::Off });
+    };
+    let pem = Zeroizing::new(read_file(path, "a key", MAX_KEY_BYTES)?);
+    let key = EcdsaSigner::from_pem(&pem)
+        .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))?;
+    Ok(Signing::On(Some(Arc::new(key))))
+}
+
+fn signed(pushed: &Pushed) -> Option<String> {
+    let names: Vec<&str> = pushed.signatures.files().map(|(name, _)| name).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn view(pushed: &Pushed, readers: Vec<AccountId>) -> View {
@@ -125,6 +153,7 @@ fn view(pushed: &Pushed, readers: Vec<AccountId>) -> View {
         bytes: pushed.bytes,
         bytes_sent: pushed.bytes_sent,
         readers,
+        signatures: pushed.signatures.files().map(|(name, _)| name).collect(),
         seconds: pushed.elapsed.as_secs_f64(),
     }
 }
@@ -137,6 +166,7 @@ fn text(pushed: &Pushed) -> String {
             "vector",
             pushed.vector_hash.map(|digest| digest.reference()),
         )
+        .add_some("signed", signed(pushed))
         .add("transaction", pushed.published.tx_hash)
         .add("height", pushed.published.height)
         .add("block", pushed.published.block_id)

@@ -1,12 +1,14 @@
 //! `cairn verify`.
 
-use super::Context;
+use super::{Context, MAX_KEY_BYTES, read_file};
 use crate::exit::Failure;
-use cairn_client::{Reference, Subject};
+use cairn_artifacts::Signatures;
+use cairn_artifacts::oms::EcdsaPublicKey;
+use cairn_client::{ClientError, Reference, Subject};
 use cairn_crypto::Digest;
 use clap::Args;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What to compare with which version.
 #[derive(Debug, Args)]
@@ -17,6 +19,9 @@ pub(crate) struct VerifyArgs {
     /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
     #[arg(value_name = "REF")]
     reference: Reference,
+    /// The signer's ECDSA public key, PEM, with which model.sig must have been made
+    #[arg(long, value_name = "FILE")]
+    oms_key: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -25,10 +30,13 @@ struct View {
     model_hash: Digest,
     files: usize,
     proved_at_height: u64,
+    signed_by: Option<Digest>,
+    oms_key: Option<String>,
 }
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &VerifyArgs, context: &Context) -> Result<(), Failure> {
+    let key = arguments.oms_key.as_deref().map(public_key).transpose()?;
     let session = context.session().await?;
     let id = session.client().resolve(&arguments.reference).await?;
     // A version never changes, so what is proved at this height holds for the comparison below.
@@ -37,11 +45,22 @@ pub(crate) async fn run(arguments: &VerifyArgs, context: &Context) -> Result<(),
         .prove(&Subject::Version(id.clone()))
         .await?;
     let manifest = session.verify_local(&arguments.path, &id).await?;
+    let signatures = Signatures::read(&arguments.path).map_err(ClientError::from)?;
+    let checked = session
+        .verify_signatures(&signatures, &id, &manifest, key.as_ref())
+        .await?;
+    if checked.ecdsa_unchecked {
+        context
+            .output()
+            .note("model.sig was not checked: give --oms-key with the signer's public key");
+    }
     let view = View {
         version: id.to_string(),
         model_hash: manifest.model_hash(),
         files: manifest.files.len(),
         proved_at_height: verified.height.0,
+        signed_by: checked.mldsa,
+        oms_key: checked.ecdsa,
     };
     context.output().result(&view, || {
         let files = if view.files == 1 {
@@ -50,6 +69,21 @@ pub(crate) async fn run(arguments: &VerifyArgs, context: &Context) -> Result<(),
             format!("{} files", view.files)
         };
         let (path, height) = (arguments.path.display(), view.proved_at_height);
-        format!("{path} is {id}: {files}, all as recorded (proved at height {height})\n")
+        let mut text =
+            format!("{path} is {id}: {files}, all as recorded (proved at height {height})\n");
+        if let Some(key) = &view.signed_by {
+            text.push_str(&format!(
+                "model.mldsa.dsse.json is good, by the publisher's key {key}\n"
+            ));
+        }
+        if let Some(key) = &view.oms_key {
+            text.push_str(&format!("model.sig is good, by the key {key}\n"));
+        }
+        text
     })
+}
+
+fn public_key(path: &Path) -> Result<EcdsaPublicKey, Failure> {
+    EcdsaPublicKey::from_pem(&read_file(path, "a key", MAX_KEY_BYTES)?)
+        .map_err(|error| Failure::Usage(format!("{}: {error}", path.display())))
 }

@@ -117,7 +117,13 @@ impl Gather<'_> {
         &mut self,
         key: StateKey,
     ) -> Result<Option<T>, ClientError> {
-        let bytes = match self.claim(Subject::Record(key)).await? {
+        let bytes = match self
+            .claim(Subject::Record {
+                key,
+                at_height: None,
+            })
+            .await?
+        {
             Claim::Absent { .. } => return Ok(None),
             Claim::Record { value, .. } => value,
             Claim::Version { value, .. } => encode(&value),
@@ -137,7 +143,11 @@ impl Gather<'_> {
         &mut self,
         key: StateKey,
     ) -> Result<T, ClientError> {
-        let what = Subject::Record(key.clone()).to_string();
+        let what = Subject::Record {
+            key: key.clone(),
+            at_height: None,
+        }
+        .to_string();
         let record = self.record(key).await?;
         record.ok_or(ClientError::NotFound { what })
     }
@@ -146,7 +156,13 @@ impl Gather<'_> {
         &mut self,
         list: List,
     ) -> Result<Vec<T>, ClientError> {
-        match self.claim(Subject::List(list)).await? {
+        match self
+            .claim(Subject::List {
+                list,
+                at_height: None,
+            })
+            .await?
+        {
             Claim::List(proof) => proof
                 .entries
                 .iter()

@@ -1,0 +1,176 @@
+//! A TCP proxy that can be told to do what networks and servers do on bad days.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Everything as it is.
+    None,
+    /// Requests are taken and never answered.
+    Silent,
+    /// The answer stops after so many bytes, and the connection stays.
+    Stall(usize),
+    /// The connection is closed after so many bytes of the answer.
+    Cut(usize),
+    /// A bit of the first body byte that comes by is another one.
+    Flip,
+    /// 503 to every request.
+    Busy,
+    /// Connections are closed as soon as they are made.
+    Refuse,
+}
+
+pub struct Proxy {
+    pub address: SocketAddr,
+    fault: Arc<Mutex<Fault>>,
+    /// Connections that a fault has met.
+    met: Arc<AtomicU64>,
+    listening: JoinHandle<()>,
+}
+
+impl Proxy {
+    pub async fn start(upstream: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let fault = Arc::new(Mutex::new(Fault::None));
+        let met = Arc::new(AtomicU64::new(0));
+        let listening = tokio::spawn({
+            let (fault, met) = (Arc::clone(&fault), Arc::clone(&met));
+            async move {
+                while let Ok((client, _)) = listener.accept().await {
+                    let line = Line {
+                        fault: Arc::clone(&fault),
+                        met: Arc::clone(&met),
+                    };
+                    tokio::spawn(async move {
+                        // A broken connection is what the proxy is for.
+                        let _ = line.serve(client, upstream).await;
+                    });
+                }
+            }
+        });
+        Self {
+            address,
+            fault,
+            met,
+            listening,
+        }
+    }
+
+    pub fn set(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    pub fn met(&self) -> u64 {
+        self.met.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+struct Line {
+    fault: Arc<Mutex<Fault>>,
+    met: Arc<AtomicU64>,
+}
+
+impl Line {
+    fn fault(&self) -> Fault {
+        *self.fault.lock().unwrap()
+    }
+
+    fn hit(&self) {
+        self.met.fetch_add(1, Ordering::SeqCst);
+    }
+
+    async fn serve(self, client: TcpStream, upstream: SocketAddr) -> std::io::Result<()> {
+        if self.fault() == Fault::Refuse {
+            self.hit();
+            return Ok(());
+        }
+        let (from_client, mut to_client) = client.into_split();
+        let (from_server, to_server) = TcpStream::connect(upstream).await?.into_split();
+        tokio::select! {
+            answered = self.answer(from_server, &mut to_client) => answered,
+            () = self.ask(from_client, to_server) => Ok(()),
+        }
+    }
+
+    async fn answer(
+        &self,
+        mut from: OwnedReadHalf,
+        to: &mut OwnedWriteHalf,
+    ) -> std::io::Result<()> {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut passed = 0;
+        loop {
+            let length = from.read(&mut buffer).await?;
+            if length == 0 {
+                return Ok(());
+            }
+            let bytes = &mut buffer[..length];
+            match self.fault() {
+                Fault::None | Fault::Refuse => to.write_all(bytes).await?,
+                Fault::Silent => {
+                    self.hit();
+                    std::future::pending::<()>().await;
+                }
+                Fault::Busy => {
+                    self.hit();
+                    let answer =
+                        "HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                    to.write_all(answer.as_bytes()).await?;
+                    return Ok(());
+                }
+                Fault::Flip => {
+                    if let Some(at) = body_start(bytes) {
+                        self.hit();
+                        bytes[at] ^= 1;
+                    }
+                    to.write_all(bytes).await?;
+                }
+                Fault::Stall(limit) | Fault::Cut(limit) if passed + length > limit => {
+                    self.hit();
+                    to.write_all(&bytes[..limit.saturating_sub(passed)]).await?;
+                    if matches!(self.fault(), Fault::Stall(_)) {
+                        std::future::pending::<()>().await;
+                    }
+                    return Ok(());
+                }
+                Fault::Stall(_) | Fault::Cut(_) => to.write_all(bytes).await?,
+            }
+            passed += length;
+        }
+    }
+
+    /// Passes requests on, unless nobody is to hear them.
+    async fn ask(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+        let mut buffer = vec![0; 64 * 1024];
+        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            if self.fault() == Fault::Silent {
+                self.hit();
+            } else if to.write_all(&buffer[..length]).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Where the body begins in these bytes of an answer, if they have any of it.
+fn body_start(bytes: &[u8]) -> Option<usize> {
+    if !bytes.starts_with(b"HTTP/1.1") {
+        return Some(0);
+    }
+    let end = bytes.windows(4).position(|part| part == b"\r\n\r\n")? + 4;
+    (end < bytes.len()).then_some(end)
+}

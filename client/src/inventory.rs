@@ -1,0 +1,56 @@
+//! Which stored manifests the ledger refers to, for those who keep stores.
+
+use crate::{Client, ClientError};
+use cairn_api::{Problem, code};
+use cairn_crypto::Digest;
+use cairn_runtime::Event;
+use std::collections::BTreeSet;
+
+impl Client {
+    /// The digests of all stored manifests that the ledger refers to: of every version, and of every data key that
+    /// replaced another. They are a node's word. Whoever removes what is not among them asks several nodes, each by a
+    /// client of its own, and keeps what any of them names.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreachable`] if a node is catching up, for it does not know the newest versions, or does not
+    /// answer; [`ClientError::Refused`].
+    pub async fn manifests(&self) -> Result<BTreeSet<Digest>, ClientError> {
+        for node in self.endpoints() {
+            let status = self.status_of(node).await?;
+            if status.syncing {
+                let problem = Problem::new(
+                    503,
+                    code::NODE_SYNCING,
+                    format!("the node is catching up at height {}", status.height),
+                );
+                return Err(ClientError::Unreachable {
+                    failures: vec![crate::NodeFailure {
+                        node: node.clone(),
+                        error: crate::CallError::Unavailable(Box::new(problem)),
+                    }],
+                });
+            }
+        }
+        let mut manifests = BTreeSet::new();
+        for model in self.models(None).await? {
+            let name = &model.model.name;
+            let versions = self.versions(name).await?;
+            if (versions.len() as u64) < model.model.versions {
+                return Err(ClientError::OtherClaim {
+                    expected: format!("{} versions of {name}", model.model.versions),
+                    got: versions.len().to_string(),
+                });
+            }
+            manifests.extend(versions.iter().map(|view| view.version.manifest_digest));
+            for view in self.events(name).await? {
+                if let Event::VersionRekeyed {
+                    manifest_digest, ..
+                } = view.event.event
+                {
+                    manifests.insert(manifest_digest);
+                }
+            }
+        }
+        Ok(manifests)
+    }
+}
