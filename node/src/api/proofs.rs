@@ -338,14 +338,19 @@ fn unhex(text: &str) -> Result<Vec<u8>, ApiProblem> {
     hex::decode(text).map_err(|error| ApiProblem::bad_request(format!("not hexadecimal: {error}")))
 }
 
-async fn record(state: &ApiState, key: StateKey) -> Result<Response<Body>, ApiProblem> {
-    record_at(state, key, None).await
+async fn record(
+    state: &ApiState,
+    key: StateKey,
+    since: Since,
+) -> Result<Response<Body>, ApiProblem> {
+    record_at(state, key, None, since).await
 }
 
 async fn record_at(
     state: &ApiState,
     key: StateKey,
     at_height: Option<u64>,
+    since: Since,
 ) -> Result<Response<Body>, ApiProblem> {
     state
         .read(at_height, move |_, snapshot| {
