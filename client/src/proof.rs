@@ -31,10 +31,20 @@ pub enum Subject {
     Transaction(Digest),
     /// That the block of this height is final.
     Block(u64),
-    /// Any record of the state.
-    Record(StateKey),
-    /// A list of the state, complete.
-    List(List),
+    /// Whatever the state holds at a key, now or as of a height.
+    Record {
+        /// The key.
+        key: StateKey,
+        /// A final height; the last one where there is none.
+        at_height: Option<u64>,
+    },
+    /// A list of the state with all its entries, now or as of a height.
+    List {
+        /// Which.
+        list: List,
+        /// A final height; the last one where there is none.
+        at_height: Option<u64>,
+    },
 }
 
 impl Subject {
@@ -50,11 +60,22 @@ impl Subject {
             Self::Grant(id, reader) => format!("/v1/proofs/grants/{}/{reader}", version(id)),
             Self::Transaction(hash) => format!("/v1/proofs/transactions/{}", hash.reference()),
             Self::Block(height) => format!("/v1/proofs/blocks/{height}"),
-            Self::Record(key) => format!("/v1/proofs/records/{}", hex::encode(key.encode())),
-            Self::List(list) => {
-                let name = borsh::to_vec(list).expect("a vector takes every byte");
-                format!("/v1/proofs/lists/{}", hex::encode(name))
+            Self::Record { key, at_height } => {
+                let key = hex::encode(key.encode());
+                format!("/v1/proofs/records/{key}{}", at(*at_height))
             }
+            Self::List { list, at_height } => {
+                let list = borsh::to_vec(list).expect("a vector takes every byte");
+                format!("/v1/proofs/lists/{}{}", hex::encode(list), at(*at_height))
+            }
+        }
+    }
+
+    /// The height that was asked for.
+    fn at_height(&self) -> Option<u64> {
+        match self {
+            Self::Record { at_height, .. } | Self::List { at_height, .. } => *at_height,
+            _ => None,
         }
     }
 
@@ -65,28 +86,38 @@ impl Subject {
             Self::Account(id) => Some(StateKey::Account(*id)),
             Self::Key(id, index) => Some(StateKey::AccountKey(*id, *index)),
             Self::Grant(id, reader) => Some(StateKey::Grant(id.clone(), *reader)),
-            Self::Record(key) => Some(key.clone()),
-            Self::Transaction(_) | Self::Block(_) | Self::List(_) => None,
+            Self::Record { key, .. } => Some(key.clone()),
+            Self::Transaction(_) | Self::Block(_) | Self::List { .. } => None,
         }
     }
 
     /// Whether a bundle, if it is true, answers the question.
     fn check(&self, bundle: &Bundle) -> Result<(), ClientError> {
-        let record = matches!(self, Self::Record(_));
+        let got = bundle.header.height.0;
+        if let Some(expected) = self.at_height()
+            && expected != got
+        {
+            return Err(ClientError::OtherClaim {
+                expected: format!("{self} at height {expected}"),
+                got: format!("height {got}"),
+            });
+        }
+        let own = self.state_key();
+        let is = |key: StateKey| own.as_ref() == Some(&key);
         let about = match &bundle.claim {
-            claim if record => self.state_key().is_some_and(|key| claim.keys() == [key]),
-            Claim::Version { id, .. } => *self == Self::Version(id.clone()),
-            Claim::Account { id, .. } => *self == Self::Account(*id),
-            Claim::Grant { id, reader, .. } => *self == Self::Grant(id.clone(), *reader),
+            Claim::Version { id, .. } => is(StateKey::Version(id.clone())),
+            Claim::Account { id, .. } => is(StateKey::Account(*id)),
+            Claim::Grant { id, reader, .. } => is(StateKey::Grant(id.clone(), *reader)),
             Claim::Record { key, .. } => {
-                // A grant that was revoked is a record like any other.
-                matches!(self, Self::Key(..) | Self::Grant(..))
-                    && self.state_key().as_ref() == Some(key)
+                // A grant that was revoked is a record like any other; a version and an account never are.
+                !matches!(key, StateKey::Version(_) | StateKey::Account(_)) && is(key.clone())
             }
-            Claim::Absent { key, .. } => self.state_key().as_ref() == Some(key),
+            Claim::Absent { key, .. } => is(key.clone()),
+            Claim::List(proof) => {
+                matches!(self, Self::List { list, .. } if *list == proof.list)
+            }
             Claim::Transaction(proof) => *self == Self::Transaction(proof.receipt.tx_hash),
             Claim::Block => *self == Self::Block(bundle.header.height.0),
-            Claim::List(proof) => *self == Self::List(proof.list.clone()),
             Claim::Records(_) => false,
         };
         if about {
@@ -108,9 +139,30 @@ impl fmt::Display for Subject {
             Self::Grant(id, reader) => write!(f, "grant of {id} to {reader}"),
             Self::Transaction(hash) => write!(f, "transaction {}", hash.reference()),
             Self::Block(height) => write!(f, "block {height}"),
-            Self::Record(key) => write!(f, "record {key:?}"),
-            Self::List(list) => write!(f, "list {list:?}"),
+            Self::Record { key, .. } => record_name(key, f),
+            Self::List { list, .. } => write!(f, "the list {list:?}"),
         }
+    }
+}
+
+/// `?at_height=`, where there is one.
+fn at(height: Option<u64>) -> String {
+    height.map_or_else(String::new, |height| format!("?at_height={height}"))
+}
+
+/// What lies at a key, in words where it has some.
+fn record_name(key: &StateKey, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match key {
+        StateKey::Alias(model, alias) => write!(f, "alias {alias} of {model}"),
+        StateKey::Yank(id) => write!(f, "notice that {id} is yanked"),
+        StateKey::Deprecation(id) => write!(f, "notice that {id} is deprecated"),
+        StateKey::Lineage(id) => write!(f, "lineage of {id}"),
+        StateKey::Transfer(model) => write!(f, "offer of {model}"),
+        StateKey::Model(model) => write!(f, "model {model}"),
+        StateKey::Namespace(namespace) => write!(f, "namespace {namespace}"),
+        StateKey::Tag(subject, tag) => write!(f, "tag {tag} of {subject}"),
+        StateKey::AccessRequest(id, reader) => write!(f, "request of {reader} for {id}"),
+        other => write!(f, "record {other:?}"),
     }
 }
 
@@ -234,13 +286,15 @@ impl Client {
         subject: &Subject,
         anchor: &Anchor,
     ) -> Result<(Bundle, Verified), ClientError> {
-        let since = match anchor.epoch() {
-            Epoch(0) => String::new(),
-            epoch => format!("?since_epoch={epoch}"),
+        let path = subject.path();
+        let path = match anchor.epoch() {
+            Epoch(0) => path,
+            epoch if path.contains('?') => format!("{path}&since_epoch={epoch}"),
+            epoch => format!("{path}?since_epoch={epoch}"),
         };
         let call = Call {
             max_bytes: MAX_BUNDLE_BYTES,
-            ..Call::get(subject.path() + &since)
+            ..Call::get(path)
         };
         let begun = Instant::now();
         let (bundle, verified) = loop {
@@ -352,7 +406,7 @@ impl Client {
     }
 }
 
-fn absent(subject: &Subject) -> ClientError {
+pub(crate) fn absent(subject: &Subject) -> ClientError {
     ClientError::NotFound {
         what: subject.to_string(),
     }
@@ -366,6 +420,14 @@ fn not_yet(subject: &Subject, error: &ClientError) -> bool {
         ClientError::Unreachable { failures } => failures.iter().any(
             |failure| matches!(&failure.error, CallError::Unavailable(problem) if waits(problem)),
         ),
+        // A height that another node named, and that this one reaches in a moment.
+        ClientError::Refused { problem, .. } if waits(problem) => {
+            let last = problem
+                .values
+                .get("last_final")
+                .and_then(|last| last.as_u64());
+            subject.at_height() > last
+        }
         error => {
             matches!(subject, Subject::Transaction(_))
                 && error.is_refusal(code::TRANSACTION_NOT_FOUND)

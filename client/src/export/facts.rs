@@ -117,7 +117,7 @@ impl Gather<'_> {
         &mut self,
         key: StateKey,
     ) -> Result<Option<T>, ClientError> {
-        let bytes = match self.claim(Subject::Record(key)).await? {
+        let bytes = match self.claim(now(key)).await? {
             Claim::Absent { .. } => return Ok(None),
             Claim::Record { value, .. } => value,
             Claim::Version { value, .. } => encode(&value),
@@ -137,7 +137,7 @@ impl Gather<'_> {
         &mut self,
         key: StateKey,
     ) -> Result<T, ClientError> {
-        let what = Subject::Record(key.clone()).to_string();
+        let what = now(key.clone()).to_string();
         let record = self.record(key).await?;
         record.ok_or(ClientError::NotFound { what })
     }
@@ -146,7 +146,11 @@ impl Gather<'_> {
         &mut self,
         list: List,
     ) -> Result<Vec<T>, ClientError> {
-        match self.claim(Subject::List(list)).await? {
+        let subject = Subject::List {
+            list,
+            at_height: None,
+        };
+        match self.claim(subject).await? {
             Claim::List(proof) => proof
                 .entries
                 .iter()
@@ -157,6 +161,13 @@ impl Gather<'_> {
                 got: format!("{other:?}"),
             }),
         }
+    }
+}
+
+fn now(key: StateKey) -> Subject {
+    Subject::Record {
+        key,
+        at_height: None,
     }
 }
 
