@@ -1,7 +1,7 @@
 //! Mutated transactions, decoded and executed for as long as one likes. Nothing panics, what decodes is encoded back to the
 //! same bytes, and executing twice gives the same.
 //!
-//! The corpus is the golden vectors of the operations and what lies in `tests/corpus`. A mutant joins it, for the run, when it
+//! The corpus is the golden vectors of the operations, those that random histories try, and what lies in `tests/corpus`. A mutant joins it, for the run, when it
 //! had an outcome that none had before: another kind of operation, error or event. What an hour found is kept for good with
 //! CAIRN_FUZZ_KEEP:
 //!
@@ -43,7 +43,7 @@ impl Random {
     }
 
     fn below(&mut self, limit: usize) -> usize {
-        (u64::from(self.next()) * limit as u64 >> 32) as usize
+        ((u64::from(self.next()) * limit as u64) >> 32) as usize
     }
 }
 
@@ -66,15 +66,28 @@ fn corpus() -> Vec<Vec<u8>> {
             })
             .collect();
         paths.sort();
-        let read = |path: &PathBuf| hex::decode(fs::read_to_string(path).unwrap().trim()).unwrap();
+        let read = |path: &PathBuf| {
+            let text = fs::read_to_string(path).unwrap();
+            hex::decode(text.split_whitespace().collect::<String>()).unwrap()
+        };
         paths.iter().map(read).collect()
     };
     let golden = files("golden", "operation_");
     assert!(golden.len() > 30, "the golden vectors of the operations");
     let one = |operation: Vec<u8>| [1u32.to_le_bytes().as_slice(), &operation].concat();
+    let (chain, actors) = begin();
+    // Each kind of operation about things that are there, or may come to be.
+    let mut tried = Vec::new();
+    for kind in 0..KINDS {
+        for (a, b) in [(0, 0), (0, 1), (1, 2), (2, 0)] {
+            let operation = operation(&chain, &actors, (kind, a, b));
+            tried.push(one(borsh::to_vec(&operation).unwrap()));
+        }
+    }
     files("corpus", "ops_")
         .into_iter()
         .chain(golden.into_iter().map(one))
+        .chain(tried)
         .collect()
 }
 
@@ -181,7 +194,7 @@ fn try_input(chain: &mut Chain, actors: &[Actor], bytes: &[u8]) -> Option<Vec<St
     let (again, twin) = chain.execute(&transactions);
     assert_eq!((&results, &executed), (&again, &twin));
     let words = match &results[0] {
-        Ok(Outcome::Applied(events)) => events.iter().map(|event| word(event)).collect(),
+        Ok(Outcome::Applied(events)) => events.iter().map(word).collect(),
         Ok(Outcome::Failed { operation, error }) => {
             vec![format!(
                 "{} fails: {}",

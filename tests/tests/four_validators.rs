@@ -153,6 +153,16 @@ fn a_model_is_pushed_granted_pulled_proved_and_audited() {
     flip_a_byte(&bundle);
     audit().expect_code(12);
 
+    // Everything that happened, or all that concerns a model, in one file.
+    for about in [&[][..], &["--model", "acme/net"]] {
+        let mut all = vec!["audit", "export", "-o", text(&bundle)];
+        all.extend_from_slice(about);
+        bob.cairn(&all).expect_code(0);
+        audit().expect_code(0);
+        flip_a_byte(&bundle);
+        audit().expect_code(12);
+    }
+
     // A genesis document of another network proves nothing of this one.
     let other = network.folder().join("other.json");
     let mut document: serde_json::Value =

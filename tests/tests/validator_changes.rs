@@ -188,6 +188,17 @@ fn validators_join_leave_and_replace_keys_under_load_and_one_that_was_away_for_t
     // Four changes of the validators lead from genesis to those who signed.
     let bundle = Bundle::decode(&std::fs::read(&bundle).unwrap()).unwrap();
     assert_eq!(bundle.epochs.len(), 4);
+
+    // Who has seen the newest epoch needs none of them.
+    let since = ["--since-epoch", "4", "--output", path];
+    let late = [["prove", "--account", &account].as_slice(), &since].concat();
+    person.cairn(&late).expect_code(0);
+    person.cairn(&["audit", path]).expect_code(0);
+    let bundle = Bundle::decode(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!((bundle.begins().0, bundle.epochs.len()), (4, 0));
+    // An export of the whole chain leads there, too.
+    person.cairn(&["audit", "export", "--output", path]).expect_code(0);
+    person.cairn(&["audit", path]).expect_code(0);
 }
 
 #[test]

@@ -117,13 +117,7 @@ impl Gather<'_> {
         &mut self,
         key: StateKey,
     ) -> Result<Option<T>, ClientError> {
-        let bytes = match self
-            .claim(Subject::Record {
-                key,
-                at_height: None,
-            })
-            .await?
-        {
+        let bytes = match self.claim(now(key)).await? {
             Claim::Absent { .. } => return Ok(None),
             Claim::Record { value, .. } => value,
             Claim::Version { value, .. } => encode(&value),
@@ -143,11 +137,7 @@ impl Gather<'_> {
         &mut self,
         key: StateKey,
     ) -> Result<T, ClientError> {
-        let what = Subject::Record {
-            key: key.clone(),
-            at_height: None,
-        }
-        .to_string();
+        let what = now(key.clone()).to_string();
         let record = self.record(key).await?;
         record.ok_or(ClientError::NotFound { what })
     }
@@ -156,13 +146,11 @@ impl Gather<'_> {
         &mut self,
         list: List,
     ) -> Result<Vec<T>, ClientError> {
-        match self
-            .claim(Subject::List {
-                list,
-                at_height: None,
-            })
-            .await?
-        {
+        let subject = Subject::List {
+            list,
+            at_height: None,
+        };
+        match self.claim(subject).await? {
             Claim::List(proof) => proof
                 .entries
                 .iter()
@@ -173,6 +161,13 @@ impl Gather<'_> {
                 got: format!("{other:?}"),
             }),
         }
+    }
+}
+
+fn now(key: StateKey) -> Subject {
+    Subject::Record {
+        key,
+        at_height: None,
     }
 }
 
