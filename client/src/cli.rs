@@ -129,7 +129,7 @@ pub(crate) enum Online {
     /// The events of the ledger in order, as a node tells them
     Events(events::EventsArgs),
     /// Write a proof that anyone can check offline with `cairn audit` and the genesis document
-    Prove(prove::ProveArgs),
+    Prove(Box<prove::ProveArgs>),
     /// Replace and revoke the keys of accounts
     #[command(subcommand)]
     Key(key::KeyCommand),

@@ -68,6 +68,15 @@ impl Client {
         Ok(self.proved_record(key, None).await?.value)
     }
 
+    /// The notice that a version is deprecated, proved; nothing when it is proved that it is not.
+    ///
+    /// # Errors
+    /// As [`Client::prove`].
+    pub async fn proved_deprecation(&self, id: &VersionId) -> Result<Option<Notice>, ClientError> {
+        let key = StateKey::Deprecation(id.clone());
+        Ok(self.proved_record(key, None).await?.value)
+    }
+
     /// The version that an alias points at, proved, now or as of a height.
     ///
     /// # Errors

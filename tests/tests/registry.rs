@@ -334,7 +334,9 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
         &alice,
         &["deprecate", "acme/base@1.0.0", "--reason", "use 1.1.0"],
     );
-    pull(&bob, &network, "acme/base@1.0.0", "deprecated", &[]).expect_code(0);
+    pull(&bob, &network, "acme/base@1.0.0", "deprecated", &[])
+        .expect_code(0)
+        .expect_message("use 1.1.0");
     shown(
         &alice,
         &[
