@@ -67,5 +67,7 @@ pub const WAIT_TIMEOUT: &str = "wait_timeout";
 pub const REQUEST_TIMEOUT: &str = "request_timeout";
 /// The state of that height is no longer, or not yet, here.
 pub const HEIGHT_NOT_AVAILABLE: &str = "height_not_available";
+/// A proof bundle that begins so early would be longer than any that is read; begin it later.
+pub const BUNDLE_TOO_LONG: &str = "bundle_too_long";
 /// The node failed.
 pub const INTERNAL: &str = "internal";

@@ -1,9 +1,9 @@
 //! What can be written on the command line.
 
 use crate::commands::{
-    access, account, alias, audit, certify, completion, describe, events, evidence, grant, key,
-    keygen, lineage, list, log, namespace, proposal, prove, provenance, pull, push, role, show,
-    tag, transfer, tx, validator, verify, withdraw,
+    access, account, alias, audit, audit_export, certify, completion, describe, events, evidence,
+    export, grant, key, keygen, lineage, list, log, namespace, proposal, prove, provenance, pull,
+    push, role, show, tag, transfer, tx, validator, verify, withdraw,
 };
 use crate::exit;
 use cairn_crypto::Digest;
@@ -130,6 +130,8 @@ pub(crate) enum Online {
     Events(events::EventsArgs),
     /// Write a proof that anyone can check offline with `cairn audit` and the genesis document
     Prove(Box<prove::ProveArgs>),
+    /// Write what the ledger says about a version as an in-toto statement, a CycloneDX or an SPDX document
+    Export(export::ExportArgs),
     /// Replace and revoke the keys of accounts
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -155,6 +157,9 @@ pub(crate) enum Online {
     Status,
     /// Show a transaction; a final one with its receipt, proved against genesis
     Tx(tx::TxArgs),
+    /// `cairn audit export`, which stands beside the checking that reaches no network
+    #[command(skip)]
+    AuditExport(audit_export::ExportArgs),
 }
 
 /// Commands that reach no network.
@@ -163,7 +168,7 @@ pub(crate) enum Offline {
     /// Make the keys of an account: an encrypted key file, and the card that an admin needs to
     /// admit it
     Keygen(keygen::KeygenArgs),
-    /// Check a proof offline, against the genesis document alone
+    /// Check a proof or an export offline, against the genesis document alone; write an export
     Audit(audit::AuditArgs),
     /// Print a completion script for a shell
     Completion(completion::CompletionArgs),

@@ -362,7 +362,13 @@ mod tests {
                 11,
             ),
             (ClientError::Audit(too_old), 12),
-            (ClientError::Bundle(BundleError::Magic { got: vec![] }), 12),
+            (
+                ClientError::Bundle(BundleError::Magic {
+                    expected: [0; 8],
+                    got: vec![],
+                }),
+                12,
+            ),
             (
                 ClientError::OtherClaim {
                     expected: String::new(),

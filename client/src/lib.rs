@@ -34,6 +34,9 @@
 //! | `transaction` | [`TransactionBuilder`] |
 //! | `proof` | [`Subject`], and bundles fetched and verified; [`audit`] offline |
 //! | `records` | any record or list of the ledger, proved |
+//! | `export` | [`VersionFacts`], and the formats of the supply chain for them |
+//! | `range` | exports of a range of blocks, and [`audit_export`] offline |
+//! | `epochs` | the newest epoch whose validators are known: where proofs begin |
 //! | `heads` | [`HeadStore`]: the newest header seen, kept between runs |
 //! | `link` | how a proof's header goes together with the newest one seen |
 //! | `reference` | [`Reference`]: how people name a version |
@@ -58,7 +61,9 @@ mod catalogue;
 mod client;
 mod connection;
 mod endpoint;
+mod epochs;
 mod error;
+mod export;
 mod feed;
 mod governance;
 mod heads;
@@ -66,6 +71,7 @@ mod link;
 mod proof;
 mod pull;
 mod push;
+mod range;
 mod records;
 mod reference;
 mod resume;
@@ -83,11 +89,13 @@ pub use card::{AccountCard, CARD_FORMAT, CardError, MAX_CARD_BYTES};
 pub use client::{Client, ClientConfig};
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::{CallError, ClientError, NodeFailure};
+pub use export::{ExportFormat, ParentFacts, ParseFormatError, VersionFacts};
 pub use feed::{Feed, FeedItem};
 pub use heads::{HeadNote, HeadStore};
 pub use proof::{Audited, Proved, Subject, audit};
 pub use pull::Pulled;
 pub use push::{PushRequest, Pushed};
+pub use range::{AuditedExport, audit_export};
 pub use reference::{ParseReferenceError, Reference};
 pub use session::{Final, Session};
 pub use submit::Wait;

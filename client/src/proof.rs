@@ -5,6 +5,7 @@ use crate::routes::segment;
 use crate::{CallError, Client, ClientError, HeadNote, HeadStore};
 use cairn_api::code;
 use cairn_audit::{Anchor, Bundle, Claim, MAX_BUNDLE_BYTES, Verified, verify};
+use cairn_consensus::Epoch;
 use cairn_crypto::{Digest, codec};
 use cairn_genesis::GenesisDocument;
 use cairn_runtime::{Account, AccountId, AccountKey, Grant, List, StateKey, Version, VersionId};
@@ -30,19 +31,16 @@ pub enum Subject {
     Transaction(Digest),
     /// That the block of this height is final.
     Block(u64),
-    /// Whatever the state holds at a key, now or as of a height.
-    Record {
-        /// The key.
-        key: StateKey,
-        /// A final height; the last one where there is none.
-        at_height: Option<u64>,
-    },
-    /// A list of the state with all its entries, now or as of a height.
-    List {
-        /// Which.
-        list: List,
-        /// A final height; the last one where there is none.
-        at_height: Option<u64>,
+    /// Any record of the state.
+    Record(StateKey),
+    /// A list of the state, complete.
+    List(List),
+    /// What lies in the state, as of an earlier final block: of a [`Subject::Record`] or a [`Subject::List`].
+    At {
+        /// Height of the block.
+        height: u64,
+        /// What.
+        of: Box<Subject>,
     },
 }
 
@@ -59,21 +57,31 @@ impl Subject {
             Self::Grant(id, reader) => format!("/v1/proofs/grants/{}/{reader}", version(id)),
             Self::Transaction(hash) => format!("/v1/proofs/transactions/{}", hash.reference()),
             Self::Block(height) => format!("/v1/proofs/blocks/{height}"),
-            Self::Record { key, at_height } => {
-                let key = hex::encode(key.encode());
-                format!("/v1/proofs/records/{key}{}", at(*at_height))
+            Self::Record(key) => format!("/v1/proofs/records/{}", hex::encode(key.encode())),
+            Self::List(list) => {
+                let name = borsh::to_vec(list).expect("a vector takes every byte");
+                format!("/v1/proofs/lists/{}", hex::encode(name))
             }
-            Self::List { list, at_height } => {
-                let list = borsh::to_vec(list).expect("a vector takes every byte");
-                format!("/v1/proofs/lists/{}{}", hex::encode(list), at(*at_height))
-            }
+            Self::At { of, .. } => of.path(),
+        }
+    }
+
+    /// The same as of a height, where one is given.
+    #[must_use]
+    pub fn at(self, height: Option<u64>) -> Self {
+        match height {
+            None => self,
+            Some(height) => Self::At {
+                height,
+                of: Box::new(self),
+            },
         }
     }
 
     /// The height that was asked for.
     fn at_height(&self) -> Option<u64> {
         match self {
-            Self::Record { at_height, .. } | Self::List { at_height, .. } => *at_height,
+            Self::At { height, .. } => Some(*height),
             _ => None,
         }
     }
@@ -85,38 +93,39 @@ impl Subject {
             Self::Account(id) => Some(StateKey::Account(*id)),
             Self::Key(id, index) => Some(StateKey::AccountKey(*id, *index)),
             Self::Grant(id, reader) => Some(StateKey::Grant(id.clone(), *reader)),
-            Self::Record { key, .. } => Some(key.clone()),
-            Self::Transaction(_) | Self::Block(_) | Self::List { .. } => None,
+            Self::Record(key) => Some(key.clone()),
+            Self::At { of, .. } => of.state_key(),
+            Self::Transaction(_) | Self::Block(_) | Self::List(_) => None,
         }
     }
 
     /// Whether a bundle, if it is true, answers the question.
     fn check(&self, bundle: &Bundle) -> Result<(), ClientError> {
-        let got = bundle.header.height.0;
-        if let Some(expected) = self.at_height()
-            && expected != got
-        {
-            return Err(ClientError::OtherClaim {
-                expected: format!("{self} at height {expected}"),
-                got: format!("height {got}"),
-            });
+        if let Self::At { height, of } = self {
+            let got = bundle.header.height.0;
+            if got != *height {
+                return Err(ClientError::OtherClaim {
+                    expected: self.to_string(),
+                    got: format!("height {got}"),
+                });
+            }
+            return of.check(bundle);
         }
-        let own = self.state_key();
-        let is = |key: StateKey| own.as_ref() == Some(&key);
+        let record = matches!(self, Self::Record(_));
         let about = match &bundle.claim {
-            Claim::Version { id, .. } => is(StateKey::Version(id.clone())),
-            Claim::Account { id, .. } => is(StateKey::Account(*id)),
-            Claim::Grant { id, reader, .. } => is(StateKey::Grant(id.clone(), *reader)),
+            claim if record => self.state_key().is_some_and(|key| claim.keys() == [key]),
+            Claim::Version { id, .. } => *self == Self::Version(id.clone()),
+            Claim::Account { id, .. } => *self == Self::Account(*id),
+            Claim::Grant { id, reader, .. } => *self == Self::Grant(id.clone(), *reader),
             Claim::Record { key, .. } => {
-                // A grant that was revoked is a record like any other; a version and an account never are.
-                !matches!(key, StateKey::Version(_) | StateKey::Account(_)) && is(key.clone())
+                // A grant that was revoked is a record like any other.
+                matches!(self, Self::Key(..) | Self::Grant(..))
+                    && self.state_key().as_ref() == Some(key)
             }
-            Claim::Absent { key, .. } => is(key.clone()),
-            Claim::List(proof) => {
-                matches!(self, Self::List { list, .. } if *list == proof.list)
-            }
+            Claim::Absent { key, .. } => self.state_key().as_ref() == Some(key),
             Claim::Transaction(proof) => *self == Self::Transaction(proof.receipt.tx_hash),
             Claim::Block => *self == Self::Block(bundle.header.height.0),
+            Claim::List(proof) => *self == Self::List(proof.list.clone()),
             Claim::Records(_) => false,
         };
         if about {
@@ -138,15 +147,11 @@ impl fmt::Display for Subject {
             Self::Grant(id, reader) => write!(f, "grant of {id} to {reader}"),
             Self::Transaction(hash) => write!(f, "transaction {}", hash.reference()),
             Self::Block(height) => write!(f, "block {height}"),
-            Self::Record { key, .. } => record_name(key, f),
-            Self::List { list, .. } => write!(f, "the list {list:?}"),
+            Self::Record(key) => record_name(key, f),
+            Self::List(list) => write!(f, "list {list:?}"),
+            Self::At { height, of } => write!(f, "{of} as of height {height}"),
         }
     }
-}
-
-/// `?at_height=`, where there is one.
-fn at(height: Option<u64>) -> String {
-    height.map_or_else(String::new, |height| format!("?at_height={height}"))
 }
 
 /// What lies at a key, in words where it has some.
@@ -200,7 +205,8 @@ pub struct Audited {
 }
 
 /// Checks a bundle's bytes against the genesis document, and the newest header seen if there is a place for one. It
-/// opens no connection: everything needed is in the bytes.
+/// opens no connection: everything needed is in the bytes. A bundle that begins in a later epoch than the first is
+/// checked against the newest epoch whose validators were seen, if it begins in that one.
 ///
 /// With `max_age`, a claim about how things are is refused when it is older by this computer's clock.
 ///
@@ -214,12 +220,18 @@ pub fn audit(
     heads: Option<&HeadStore>,
 ) -> Result<Audited, ClientError> {
     let bundle = Bundle::decode(bytes)?;
-    let anchor = Anchor::genesis(genesis)?;
+    let mut anchor = Anchor::genesis(genesis)?;
+    if let Some(heads) = heads.filter(|_| bundle.begins() != anchor.epoch())
+        && let Some(kept) = heads.load_epoch(anchor.chain_id())?
+        && kept.epoch() == bundle.begins()
+    {
+        anchor = kept;
+    }
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).ok();
     let now_ms = now_ms.and_then(|since| u64::try_from(since.as_millis()).ok());
     let verified = verify(&bundle, &anchor, now_ms, max_age)?;
     let head = match heads {
-        Some(heads) => heads.observe(&verified, None)?,
+        Some(heads) => heads.take_note(&verified)?,
         None => HeadNote::NotKept,
     };
     Ok(Audited {
@@ -230,32 +242,73 @@ pub fn audit(
 }
 
 impl Client {
-    /// Fetches and verifies a bundle; as [`Client::prove`], for those who only want the file.
+    /// Fetches and verifies a bundle for a file: as [`Client::prove`], but it begins at genesis, so that whoever has the
+    /// genesis document can check it.
     ///
     /// # Errors
-    /// As [`Client::prove`].
+    /// As [`Client::prove`]; and [`ClientError::Refused`] with the code `bundle_too_long` when the way from genesis does
+    /// not fit: [`Client::prove_since`] leaves its beginning out.
     pub async fn fetch_bundle(&self, subject: &Subject) -> Result<Bundle, ClientError> {
-        Ok(self.prove(subject).await?.0)
+        Ok(self.prove_since(subject, Epoch(0)).await?.0)
+    }
+
+    /// Fetches a bundle that begins in this epoch, for readers who know its validators, and verifies it.
+    ///
+    /// # Errors
+    /// As [`Client::prove`] and [`Client::epoch_anchor`].
+    pub async fn prove_since(
+        &self,
+        subject: &Subject,
+        epoch: Epoch,
+    ) -> Result<(Bundle, Verified), ClientError> {
+        let anchor = self.epoch_anchor(epoch).await?;
+        self.prove_from(subject, &anchor).await
     }
 
     /// Fetches a bundle about a subject and verifies it against the genesis document and the newest header seen. The
     /// bundle says what the subject is, or that it does not exist. A node whose proof does not hold is passed over.
+    /// The bundle begins in the newest epoch whose validators are known ([`Client::newest_epoch`]);
+    /// [`Client::fetch_bundle`] gives one for everybody.
     ///
     /// # Errors
     /// [`ClientError::Audit`], [`ClientError::Bundle`] or [`ClientError::OtherClaim`] when no node gave a proof that
     /// holds, [`ClientError::Head`] when it contradicts the newest header seen, [`ClientError::Refused`] for a
     /// transaction or block that is not final, [`ClientError::Unreachable`].
     pub async fn prove(&self, subject: &Subject) -> Result<(Bundle, Verified), ClientError> {
+        let known = self.newest_epoch().await?;
+        match self.prove_from(subject, &known).await {
+            Err(error) if error.is_refusal(code::BUNDLE_TOO_LONG) => {
+                let newest = self.catch_up().await?;
+                self.prove_from(subject, &newest).await
+            }
+            proved => proved,
+        }
+    }
+
+    async fn prove_from(
+        &self,
+        subject: &Subject,
+        anchor: &Anchor,
+    ) -> Result<(Bundle, Verified), ClientError> {
+        let epoch = (anchor.epoch() > Epoch(0)).then(|| format!("since_epoch={}", anchor.epoch()));
+        let height = subject
+            .at_height()
+            .map(|height| format!("at_height={height}"));
+        let query: Vec<String> = height.into_iter().chain(epoch).collect();
+        let mut path = subject.path();
+        if !query.is_empty() {
+            path = format!("{path}?{}", query.join("&"));
+        }
         let call = Call {
             max_bytes: MAX_BUNDLE_BYTES,
-            ..Call::get(subject.path())
+            ..Call::get(path)
         };
         let begun = Instant::now();
         let (bundle, verified) = loop {
             let read = |body: &[u8]| -> Result<(Bundle, Verified), ClientError> {
                 let bundle = Bundle::decode(body)?;
                 subject.check(&bundle)?;
-                let verified = verify(&bundle, &self.inner.anchor, None, None)?;
+                let verified = verify(&bundle, anchor, None, None)?;
                 Ok((bundle, verified))
             };
             let answer = self
@@ -272,6 +325,7 @@ impl Client {
             }
         };
         self.note_head(&verified).await?;
+        self.learn_from(&verified).await?;
         Ok((bundle, verified))
     }
 
@@ -389,7 +443,7 @@ fn not_yet(subject: &Subject, error: &ClientError) -> bool {
 }
 
 /// When proofs came and none held, that is what is to be told, not that nobody was reached.
-fn unmasked(error: ClientError) -> ClientError {
+pub(crate) fn unmasked(error: ClientError) -> ClientError {
     let ClientError::Unreachable { mut failures } = error else {
         return error;
     };

@@ -4,11 +4,13 @@ pub(crate) mod access;
 pub(crate) mod account;
 pub(crate) mod alias;
 pub(crate) mod audit;
+pub(crate) mod audit_export;
 pub(crate) mod certify;
 pub(crate) mod completion;
 pub(crate) mod describe;
 pub(crate) mod events;
 pub(crate) mod evidence;
+pub(crate) mod export;
 pub(crate) mod grant;
 pub(crate) mod key;
 pub(crate) mod keygen;
@@ -76,6 +78,7 @@ pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Fai
         Online::Certification(command) => certify::run(command, context).await,
         Online::Events(arguments) => events::run(arguments, context).await,
         Online::Prove(arguments) => prove::run(&arguments, context).await,
+        Online::Export(arguments) => export::run(&arguments, context).await,
         Online::Account(command) => account::run(command, context).await,
         Online::Key(command) => key::run(command, context).await,
         Online::Validator(command) => validator::run(command, context).await,
@@ -85,6 +88,7 @@ pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Fai
         Online::Namespace(command) => namespace::run(command, context).await,
         Online::Status => status::run(context).await,
         Online::Tx(arguments) => tx::run(&arguments, context).await,
+        Online::AuditExport(arguments) => audit_export::run(&arguments, context).await,
     }
 }
 

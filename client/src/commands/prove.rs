@@ -5,7 +5,7 @@ use crate::exit::Failure;
 use crate::output::{Fields, size};
 use cairn_audit::Claim;
 use cairn_client::{Client, ClientError, Reference, Subject};
-use cairn_consensus::{BlockId, Height};
+use cairn_consensus::{BlockId, Epoch, Height};
 use cairn_crypto::Digest;
 use cairn_runtime::{AccountId, List, ModelName, StateKey};
 use clap::{ArgGroup, Args};
@@ -79,6 +79,10 @@ pub(crate) struct ProveArgs {
     /// As of this height, for an alias, a record and a list
     #[arg(long, value_name = "HEIGHT", conflicts_with_all = ["account", "tx", "block", "grant"])]
     at_height: Option<u64>,
+    /// Begin the proof in this epoch: shorter, for readers who know its validators already (`cairn audit` knows those of
+    /// the newest epoch that it has seen). Without it, the genesis document is enough to check the proof
+    #[arg(long, value_name = "EPOCH", default_value_t = 0)]
+    since_epoch: u64,
     /// The file to write
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
@@ -103,7 +107,8 @@ struct Written<'a> {
 pub(crate) async fn run(arguments: &ProveArgs, context: &Context) -> Result<(), Failure> {
     let client = context.client()?;
     let subject = subject(arguments, &client).await?;
-    let (bundle, verified) = client.prove(&subject).await?;
+    let since = Epoch(arguments.since_epoch);
+    let (bundle, verified) = client.prove_since(&subject, since).await?;
     let bytes = bundle.encode().map_err(ClientError::from)?;
     std::fs::write(&arguments.output, &bytes).map_err(|source| Failure::Io {
         action: "write",
@@ -123,8 +128,8 @@ pub(crate) async fn run(arguments: &ProveArgs, context: &Context) -> Result<(), 
 
 async fn subject(arguments: &ProveArgs, client: &Client) -> Result<Subject, Failure> {
     let at_height = arguments.at_height;
-    let record = |key| Ok(Subject::Record { key, at_height });
-    let list = |list| Ok(Subject::List { list, at_height });
+    let record = |key| Ok(Subject::Record(key).at(at_height));
+    let list = |list| Ok(Subject::List(list).at(at_height));
     if let Some(reference) = &arguments.reference {
         return of_version(arguments, client, reference).await;
     }
@@ -175,8 +180,8 @@ async fn of_version(
 ) -> Result<Subject, Failure> {
     let at_height = arguments.at_height;
     let id = client.resolve(reference).await?;
-    let record = |key| Subject::Record { key, at_height };
-    let list = |list| Subject::List { list, at_height };
+    let record = |key| Subject::Record(key).at(at_height);
+    let list = |list| Subject::List(list).at(at_height);
     Ok(if arguments.yank {
         record(StateKey::Yank(id))
     } else if arguments.deprecation {

@@ -18,7 +18,7 @@
 //! | `problem` | errors as answers |
 //! | `auth` | access tokens against the ledger |
 //! | `latest` | which version of a model is the highest |
-//! | `transactions`, `blocks`, `registry`, `accounts`, `validators`, `proposals`, `proofs`, `blobs`, `status` | the routes |
+//! | `transactions`, `blocks`, `registry`, `accounts`, `validators`, `proposals`, `proofs`, `records`, `ranges`, `blobs`, `status` | the routes |
 //! | `catalogue` | policies, aliases, tags, transfers |
 //! | `assurance` | how a version stands, its lineage, who may read it |
 //! | `events`, `event_blocks` | the stream of events, and where it reads them |
@@ -46,7 +46,9 @@ mod places;
 mod problem;
 mod proofs;
 mod proposals;
+mod ranges;
 mod recent;
+mod records;
 mod registry;
 mod router;
 mod sending;

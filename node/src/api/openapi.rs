@@ -1,7 +1,8 @@
 //! The OpenAPI document, made from the handlers and the types of the API.
 
 use super::{
-    accounts, assurance, blobs, blocks, catalogue, events, proofs, proposals, registry,
+    accounts, assurance, blobs, blocks, catalogue, events, proofs, proposals, ranges, records,
+    registry,
     state::{ApiState, fixed_json},
     status, transactions, validators,
 };
@@ -44,7 +45,7 @@ pub(super) async fn show(State(state): State<ApiState>) -> Response<Body> {
         validators::in_force, validators::registry, validators::show, validators::epoch,
         proposals::list, proposals::show,
         proofs::version, proofs::account, proofs::key, proofs::grant, proofs::transaction, proofs::block,
-        proofs::by_key, proofs::list,
+        records::by_key, records::list, proofs::epochs, ranges::show,
         blobs::show, blobs::head, blobs::put,
         status::status, status::genesis, status::params,
         show,

@@ -2,8 +2,8 @@
 
 use super::{
     accounts, assurance, blobs, blocks, catalogue, events, limiter::Refused, openapi,
-    problem::ApiProblem, proofs, proposals, registry, state::ApiState, status, transactions,
-    validators,
+    problem::ApiProblem, proofs, proposals, ranges, records, registry, state::ApiState, status,
+    transactions, validators,
 };
 use axum::{
     Router,
@@ -25,7 +25,7 @@ pub(super) struct Peer(pub(super) IpAddr);
 
 /// How many routes there are, for the test that all of them are described.
 #[cfg(test)]
-pub(super) const ROUTES: usize = 51;
+pub(super) const ROUTES: usize = 53;
 
 /// Every route of the API.
 pub(super) fn router(state: ApiState) -> Router {
@@ -131,8 +131,8 @@ pub(super) fn router(state: ApiState) -> Router {
             get(assurance::children),
         ),
         ("/v1/events", short, get(events::stream)),
-        ("/v1/proofs/records/{key}", short, get(proofs::by_key)),
-        ("/v1/proofs/lists/{list}", short, get(proofs::list)),
+        ("/v1/proofs/records/{key}", short, get(records::by_key)),
+        ("/v1/proofs/lists/{list}", short, get(records::list)),
         (
             "/v1/models/{ns}/{name}/versions/{version}/grants/{account}",
             short,
@@ -167,6 +167,8 @@ pub(super) fn router(state: ApiState) -> Router {
             get(proofs::transaction),
         ),
         ("/v1/proofs/blocks/{height}", short, get(proofs::block)),
+        ("/v1/proofs/epochs", short, get(proofs::epochs)),
+        ("/v1/proofs/range", short, get(ranges::show)),
         ("/v1/genesis", short, get(status::genesis)),
         ("/v1/status", short, get(status::status)),
         (
