@@ -39,7 +39,7 @@ pub struct StreamedEvent {
 /// All events up to and with those of the block of this height were sent, as far as the reader wants them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct HeightMark {
-    /// The height, the message's id.
+    /// The height, the message's id; a message without one says how far a node is that the reader is ahead of.
     pub height: u64,
     /// The node's last final height when the message was made.
     pub last_final: u64,

@@ -176,6 +176,10 @@ impl Feed {
         }
         let (cursor, item) = if message.name == HEIGHT_MESSAGE {
             let mark: HeightMark = serde_json::from_slice(data).map_err(read)?;
+            if message.id.is_empty() {
+                // The node is behind this reader.
+                return Ok(Some(FeedItem::Height(mark)));
+            }
             (EventCursor::Height(mark.height), FeedItem::Height(mark))
         } else {
             let event: StreamedEvent = serde_json::from_slice(data).map_err(read)?;

@@ -22,7 +22,7 @@ impl Client {
         key: StateKey,
         at_height: Option<u64>,
     ) -> Result<Proved<Option<T>>, ClientError> {
-        let subject = Subject::Record { key, at_height };
+        let subject = Subject::Record(key).at(at_height);
         let (bundle, verified) = self.prove(&subject).await?;
         let value = match bundle.claim {
             Claim::Absent { .. } => None,
@@ -47,7 +47,7 @@ impl Client {
         list: List,
         at_height: Option<u64>,
     ) -> Result<Proved<Vec<T>>, ClientError> {
-        let subject = Subject::List { list, at_height };
+        let subject = Subject::List(list).at(at_height);
         let (bundle, verified) = self.prove(&subject).await?;
         let Claim::List(proof) = bundle.claim else {
             return Err(absent(&subject));
@@ -65,6 +65,15 @@ impl Client {
     /// As [`Client::prove`].
     pub async fn proved_yank(&self, id: &VersionId) -> Result<Option<Notice>, ClientError> {
         let key = StateKey::Yank(id.clone());
+        Ok(self.proved_record(key, None).await?.value)
+    }
+
+    /// The notice that a version is deprecated, proved; nothing when it is proved that it is not.
+    ///
+    /// # Errors
+    /// As [`Client::prove`].
+    pub async fn proved_deprecation(&self, id: &VersionId) -> Result<Option<Notice>, ClientError> {
+        let key = StateKey::Deprecation(id.clone());
         Ok(self.proved_record(key, None).await?.value)
     }
 

@@ -111,3 +111,15 @@ async fn a_height_that_no_node_has_is_told_at_once_and_one_that_some_node_has_is
         .unwrap_err();
     assert!(matches!(error, ClientError::Refused { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn a_node_that_is_behind_says_so_and_changes_nothing() {
+    let behind = mark(4).replace("id: 4\n", "");
+    let node = node(move |_| stream(&[behind.clone(), event("7-0-0")])).await;
+    let client = CHAIN.client(vec![node.endpoint]);
+    let known = EventCursor::Height(6);
+    let mut feed = feed(&client, Some(known));
+    assert_eq!(next(&mut feed).await, "4");
+    assert_eq!(feed.cursor(), Some(known));
+    assert_eq!(next(&mut feed).await, "7-0-0");
+}

@@ -334,7 +334,9 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
         &alice,
         &["deprecate", "acme/base@1.0.0", "--reason", "use 1.1.0"],
     );
-    pull(&bob, &network, "acme/base@1.0.0", "deprecated", &[]).expect_code(0);
+    pull(&bob, &network, "acme/base@1.0.0", "deprecated", &[])
+        .expect_code(0)
+        .expect_message("use 1.1.0");
     shown(
         &alice,
         &[
@@ -480,5 +482,37 @@ fn a_reader_follows_the_data_key_that_is_in_force_and_notices_other_bytes_under_
     let other_bytes = pull(&alice, &network, id, "after", &[]);
     other_bytes.expect_code(11).expect_message("model hash");
     assert!(!network.folder().join("after").exists());
+    network.check_alive();
+}
+
+#[test]
+fn a_node_that_began_with_a_snapshot_says_which_events_it_does_not_have_and_another_one_is_asked() {
+    let mut network = Network::start(4);
+    network.expect_goes_on("before");
+    network.kill(3);
+    network.set_snapshot_after(3, 8);
+    for number in 0..16 {
+        network.expect_goes_on(&format!("away-{number}"));
+    }
+    let height = network.status(0).unwrap().height;
+    network.launch(3);
+    network.wait_for_height(height);
+    network.expect_goes_on("after");
+    let height = network.status(0).unwrap().height;
+    network.wait_for_height(height);
+
+    let alice = network.person("alice");
+    let young = alice.clone().with("CAIRN_NODES", network.nodes(&[3]));
+    let missing = young.cairn(&["events", "--from", "1"]);
+    missing
+        .expect_code(12)
+        .expect_message("height_not_available");
+    let both = alice.clone().with("CAIRN_NODES", network.nodes(&[3, 0]));
+    let everything = history(&both, &["--from", "1"]);
+    assert_eq!(everything.len(), 18, "{everything:?}");
+    assert_eq!(everything, history(&alice, &[]));
+    let last = everything.last().unwrap();
+    let since = last["id"].as_str().unwrap().split('-').next().unwrap();
+    assert_eq!(history(&young, &["--from", since]), [last.clone()]);
     network.check_alive();
 }

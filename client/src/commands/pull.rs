@@ -50,6 +50,11 @@ pub(crate) async fn run(arguments: &PullArgs, context: &Context) -> Result<(), F
     } else {
         session.pull(&id, &arguments.output, progress).await?
     };
+    if let Some(notice) = session.client().proved_deprecation(&id).await? {
+        let (at, reason) = (notice.at, notice.reason);
+        let note = format!("{id} is deprecated since height {at}: {reason}");
+        context.output().note(&note);
+    }
     let view = View {
         version: pulled.version.id.to_string(),
         model_hash: pulled.version.model_hash,

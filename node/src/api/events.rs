@@ -246,20 +246,23 @@ impl Reader {
         Ok(())
     }
 
-    /// Says how far the stream has come.
+    /// Says how far the stream has come. A reader that is ahead of this node is told how far the node is, without an
+    /// `id`: it has come further.
     async fn mark(&mut self, last: u64) -> Result<(), Gone> {
-        let Some(height) = self.next.height.checked_sub(1) else {
-            return Ok(());
+        let reached = self.next.height.saturating_sub(1);
+        let ahead = self.next > EventId::start_of(last.saturating_add(1));
+        let height = if ahead { last } else { reached };
+        let mark = HeightMark {
+            height,
+            last_final: last,
         };
-        // A reader that is ahead of this node has what the mark would say already.
-        if height <= last && self.next.index == 0 && self.next.event == 0 {
-            let mark = HeightMark {
-                height,
-                last_final: last,
-            };
-            message(&mut self.text, HEIGHT_MESSAGE, &height.to_string(), &mark);
-            self.marked = Some(height);
-        }
+        let id = if ahead {
+            String::new()
+        } else {
+            height.to_string()
+        };
+        message(&mut self.text, HEIGHT_MESSAGE, &id, &mark);
+        self.marked = Some(height);
         let text = std::mem::take(&mut self.text);
         self.send(text).await
     }
@@ -296,10 +299,15 @@ async fn hand_over(sender: &mpsc::Sender<Bytes>, text: String) -> Result<(), Gon
     sender.send(Bytes::from(text)).await.map_err(|_| Gone)
 }
 
-/// One message. JSON on one line has no line break in it.
+/// One message, with an id unless that is empty. JSON on one line has no line break in it.
 fn message(text: &mut String, name: &str, id: &str, data: &impl Serialize) {
+    let id_line = if id.is_empty() {
+        String::new()
+    } else {
+        format!("id: {id}\n")
+    };
     match serde_json::to_string(data) {
-        Ok(json) => text.push_str(&format!("id: {id}\nevent: {name}\ndata: {json}\n\n")),
+        Ok(json) => text.push_str(&format!("{id_line}event: {name}\ndata: {json}\n\n")),
         Err(error) => tracing::error!(%error, id, "an event has no JSON form"),
     }
 }
