@@ -1,7 +1,10 @@
 //! Pull: a version on the ledger becomes files, and every byte of them is checked.
 
+use crate::session::OpenVersion;
+use crate::source::{Source, Sources};
 use crate::{ClientError, Session};
-use cairn_artifacts::{Manifest, PackageError, Progress, PullOptions};
+use cairn_artifacts::cache::CachedStore;
+use cairn_artifacts::{BlobStore, Manifest, PackageError, Progress, PullOptions};
 use cairn_audit::Verified;
 use cairn_runtime::{Grant, Version, VersionId};
 use std::path::Path;
@@ -39,16 +42,57 @@ impl Session {
         target: &Path,
         progress: Arc<dyn Progress>,
     ) -> Result<Pulled, ClientError> {
+        self.pull_from(id, target, &Sources::default(), progress)
+            .await
+    }
+
+    /// As [`Session::pull`], reading from other stores and a cache before the nodes.
+    ///
+    /// # Errors
+    /// As [`Session::pull`].
+    pub async fn pull_from(
+        &self,
+        id: &VersionId,
+        target: &Path,
+        sources: &Sources,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Pulled, ClientError> {
         let begun = Instant::now();
         let open = self.open_version(id).await?;
-        let stores = self.stores().await?;
+        let stores = self.sources(sources).await?;
+        match &sources.cache {
+            None => self.fetch(open, &stores, target, progress, begun).await,
+            Some(cache) => {
+                let stores: Vec<_> = (stores.into_iter())
+                    .map(|store| CachedStore::new(store, cache.clone()))
+                    .collect();
+                self.fetch(open, &stores, target, progress, begun).await
+            }
+        }
+    }
+
+    /// The stores that were named, and then the nodes.
+    async fn sources(&self, sources: &Sources) -> Result<Vec<Source>, ClientError> {
+        let named = sources.stores.iter().cloned().map(Source::Store);
+        let nodes = self.stores().await?.into_iter().map(Source::Node);
+        Ok(named.chain(nodes).collect())
+    }
+
+    async fn fetch<S: BlobStore>(
+        &self,
+        open: OpenVersion,
+        stores: &[S],
+        target: &Path,
+        progress: Arc<dyn Progress>,
+        begun: Instant,
+    ) -> Result<Pulled, ClientError> {
         let version = open.version.value;
         let options = PullOptions {
             progress,
             ..PullOptions::default()
         };
         let pulled = cairn_artifacts::pull(
-            &stores,
+            stores,
             &version.manifest_digest,
             &version.model_hash,
             open.data_key.as_ref(),
@@ -72,8 +116,21 @@ impl Session {
     /// # Errors
     /// [`ClientError::Package`] naming the first file that differs; else as [`Session::pull`].
     pub async fn verify_local(&self, path: &Path, id: &VersionId) -> Result<Manifest, ClientError> {
+        self.verify_local_from(path, id, &Sources::default()).await
+    }
+
+    /// As [`Session::verify_local`], taking the manifest from other stores before the nodes.
+    ///
+    /// # Errors
+    /// As [`Session::verify_local`].
+    pub async fn verify_local_from(
+        &self,
+        path: &Path,
+        id: &VersionId,
+        sources: &Sources,
+    ) -> Result<Manifest, ClientError> {
         let open = self.open_version(id).await?;
-        let stores = self.stores().await?;
+        let stores = self.sources(sources).await?;
         let version = open.version.value;
         let digest = &version.manifest_digest;
         let manifest =

@@ -1,9 +1,11 @@
 //! `cairn pull`.
 
 use super::Context;
+use super::store::sources;
 use crate::exit::Failure;
 use crate::output::{Fields, seconds, size};
 use crate::progress;
+use cairn_artifacts::StoreAddress;
 use cairn_client::{Pulled, Reference};
 use cairn_crypto::Digest;
 use cairn_runtime::Confidentiality;
@@ -20,6 +22,12 @@ pub(crate) struct PullArgs {
     /// Folder to put it in; must not exist, or be empty
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
+    /// A store to ask before the nodes, as in push; repeatable
+    #[arg(long = "store", value_name = "STORE")]
+    stores: Vec<StoreAddress>,
+    /// A Redis that keeps blobs which were read lately, redis://host:port; what it gives is checked
+    #[arg(long, value_name = "URL")]
+    cache: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -37,10 +45,13 @@ struct View<'a> {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &PullArgs, context: &Context) -> Result<(), Failure> {
+    let sources = sources(&arguments.stores, arguments.cache.as_deref())?;
     let session = context.session().await?;
     let id = session.client().resolve(&arguments.reference).await?;
     let progress = progress::bar("pulling", context.output().shows_progress());
-    let pulled = session.pull(&id, &arguments.output, progress).await?;
+    let pulled = session
+        .pull_from(&id, &arguments.output, &sources, progress)
+        .await?;
     let view = View {
         version: pulled.version.id.to_string(),
         model_hash: pulled.version.model_hash,
