@@ -9,6 +9,12 @@ pub const VERSION_NOT_FOUND: &str = "version_not_found";
 pub const ACCOUNT_NOT_FOUND: &str = "account_not_found";
 /// No such namespace.
 pub const NAMESPACE_NOT_FOUND: &str = "namespace_not_found";
+/// The model never had such an alias.
+pub const ALIAS_NOT_FOUND: &str = "alias_not_found";
+/// The model was never offered to anybody.
+pub const TRANSFER_NOT_FOUND: &str = "transfer_not_found";
+/// The list is too long for one proof.
+pub const LIST_TOO_LONG: &str = "list_too_long";
 /// No such grant.
 pub const GRANT_NOT_FOUND: &str = "grant_not_found";
 /// No such validator.
@@ -61,5 +67,7 @@ pub const WAIT_TIMEOUT: &str = "wait_timeout";
 pub const REQUEST_TIMEOUT: &str = "request_timeout";
 /// The state of that height is no longer, or not yet, here.
 pub const HEIGHT_NOT_AVAILABLE: &str = "height_not_available";
+/// A proof bundle that begins so early would be longer than any that is read; begin it later.
+pub const BUNDLE_TOO_LONG: &str = "bundle_too_long";
 /// The node failed.
 pub const INTERNAL: &str = "internal";

@@ -27,12 +27,25 @@
 //! | `GET /v1/blocks?from=&limit=` | [`Page`] of [`BlockView`], from `from` (default 0) upwards |
 //! | `GET /v1/namespaces?cursor=&limit=` | [`Page`] of [`Namespace`](cairn_runtime::Namespace) |
 //! | `GET /v1/namespaces/{ns}` | [`Answer`] of [`Namespace`](cairn_runtime::Namespace) |
+//! | `GET /v1/namespaces/{ns}/policies` | [`Page`] of [`PolicyRecord`](cairn_runtime::PolicyRecord), oldest first |
 //! | `GET /v1/models?namespace=&cursor=&limit=` | [`Page`] of [`ModelView`] |
 //! | `GET /v1/models/{ns}/{name}` | [`Answer`] of [`ModelView`] |
 //! | `GET /v1/models/{ns}/{name}/versions?cursor=&limit=` | [`Page`] of [`VersionView`], oldest first |
 //! | `GET /v1/models/{ns}/{name}/versions/{v}` | [`Answer`] of [`VersionView`] |
 //! | `GET /v1/models/{ns}/{name}/events?cursor=&limit=` | [`Page`] of [`EventView`], oldest first |
 //! | `GET /v1/models/{ns}/{name}/versions/{v}/grants/{account}` | [`Answer`] of [`Grant`](cairn_runtime::Grant) |
+//! | `GET /v1/models/{ns}/{name}/aliases`, `.../aliases/{alias}` | [`Page`], [`Answer`] of [`Alias`](cairn_runtime::Alias) |
+//! | `GET /v1/models/{ns}/{name}/tags`, `.../versions/{v}/tags` | [`Page`] of [`Tag`](cairn_runtime::Tag) |
+//! | `GET /v1/models/{ns}/{name}/transfer` | [`Answer`] of [`Transfer`](cairn_runtime::Transfer) |
+//! | `GET .../versions/{v}/standing` | [`Answer`] of [`StandingView`] |
+//! | `GET .../versions/{v}/certifications` | [`Page`] of [`CertificationView`], oldest first |
+//! | `GET .../versions/{v}/lineage?direction=&depth=` | [`Answer`] of [`LineageView`] |
+//! | `GET .../versions/{v}/events`, `/v1/digests/{digest}/events` | [`Page`] of [`ProvenanceView`]: steps that name the model hash, or any digest |
+//! | `GET .../versions/{v}/grants` | [`Page`] of [`Grant`](cairn_runtime::Grant) |
+//! | `GET .../versions/{v}/access-requests` | [`Page`] of [`AccessRequest`](cairn_runtime::AccessRequest) |
+//! | `GET .../versions/{v}/rekeys` | [`Page`] of [`Rekey`](cairn_runtime::Rekey), oldest first |
+//! | `GET /v1/digests/{digest}/children` | [`Page`] of [`Child`](cairn_runtime::Child): what derives from it |
+//! | `GET /v1/events?from=&model=&namespace=&kind=&account=` | [`EVENT_STREAM`] of [`StreamedEvent`], with [`HeightMark`]s; resumed by [`LAST_EVENT_ID`] |
 //! | `GET /v1/digests/{digest}` | [`Answer`] of a list of [`VersionId`](cairn_runtime::VersionId), earliest first |
 //! | `GET /v1/accounts?cursor=&limit=` | [`Page`] of [`Account`](cairn_runtime::Account) |
 //! | `GET /v1/accounts/{id}` | [`Answer`] of [`AccountView`] |
@@ -56,6 +69,10 @@
 //! | `transaction` | [`Submitted`], [`TransactionStatus`], [`Wait`] |
 //! | `block` | [`BlockView`] |
 //! | `registry` | [`ModelView`], [`VersionView`], [`EventView`] |
+//! | `standing` | [`StandingView`], [`CheckView`], [`CertificationView`] |
+//! | `lineage` | [`LineageView`], [`ProvenanceView`] |
+//! | `event_id` | [`EventId`], [`EventCursor`]: where an event stands |
+//! | `event_stream` | [`StreamedEvent`], [`HeightMark`], [`EventFilter`] |
 //! | `account` | [`AccountView`] |
 //! | `validator` | [`ValidatorSetView`], [`ValidatorView`] |
 //! | `proposal` | [`ProposalView`] |
@@ -73,10 +90,14 @@ mod account;
 mod answer;
 mod block;
 pub mod code;
+mod event_id;
+mod event_stream;
+mod lineage;
 mod problem;
 mod proposal;
 mod registry;
 pub mod schema;
+mod standing;
 mod status;
 pub mod time;
 pub mod token;
@@ -87,9 +108,16 @@ mod wire;
 pub use account::AccountView;
 pub use answer::{Answer, Page};
 pub use block::{BlockView, CertificateView};
+pub use event_id::{EventCursor, EventId, ParseCursorError};
+pub use event_stream::{
+    EVENT_STREAM, EventFilter, HEIGHT_MESSAGE, HeightMark, LAST_EVENT_ID, MAX_STREAM_LINE,
+    PROBLEM_MESSAGE, StreamedEvent, check_event_kind, event_kind, event_model,
+};
+pub use lineage::{Direction, LineageView, MAX_LINEAGE_DEPTH, MAX_LINEAGE_EDGES, ProvenanceView};
 pub use problem::Problem;
 pub use proposal::{ProposalState, ProposalView};
 pub use registry::{EventView, ModelView, VersionView};
+pub use standing::{CertificationView, CheckView, StandingView};
 pub use status::Status;
 pub use transaction::{State, Submitted, SubmittedStatus, TransactionStatus, Wait};
 pub use validator::{KeyPairView, MemberView, ValidatorSetView, ValidatorView};

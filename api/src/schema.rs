@@ -3,6 +3,14 @@
 
 #![allow(dead_code, reason = "these types are only described, never made")]
 
+mod catalogue;
+
+pub use catalogue::{
+    AccessRequest, Alias, Certification, Child, DataKeyInForce, EventPlace, LineageEdge,
+    NamespacePolicy, Notice, PolicyRecord, Rekey, RequestState, Tag, Transfer, TransferState,
+    Verdict,
+};
+
 use utoipa::ToSchema;
 
 /// `namespace/name`, in its two parts.
@@ -214,17 +222,6 @@ pub struct Grant {
     sealed: SealedKey,
     /// That access was revoked.
     revoked: Option<Notice>,
-}
-
-/// That something no longer holds.
-#[derive(ToSchema)]
-pub struct Notice {
-    /// Why.
-    reason: String,
-    /// Who said so.
-    by: String,
-    /// Height at which it was said.
-    at: u64,
 }
 
 /// A validator of the registry.

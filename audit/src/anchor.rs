@@ -1,12 +1,15 @@
 //! What the auditor trusts already.
 
-use crate::AuditError;
-use cairn_consensus::{BlockId, Header, Height, ValidatorSet};
-use cairn_crypto::Digest;
+use crate::{AuditError, BundleError, MAX_BUNDLE_BYTES};
+use cairn_consensus::{BlockId, Epoch, Header, Height, ValidatorSet};
+use cairn_crypto::{Digest, codec};
 use cairn_genesis::{GenesisDocument, GenesisError};
 
+/// The first bytes of an anchor that is kept in a file.
+const MAGIC: [u8; 8] = *b"CAIRNAN1";
+
 /// A block that needs no proof, and the validators that decide after it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Anchor {
     header: Header,
     id: BlockId,
@@ -20,34 +23,31 @@ impl Anchor {
     /// When the document does not pass its checks.
     pub fn genesis(document: &GenesisDocument) -> Result<Self, GenesisError> {
         document.check()?;
-        let header = document.header()?;
-        Ok(Self {
-            id: header.id(),
-            header,
-            validators: document.validator_set()?,
-        })
+        Ok(Self::of(document.header()?, document.validator_set()?))
     }
 
-    /// A final header that was verified before, and the validators of its epoch.
+    /// A final header that was verified before, and the validators that decide on the block after it: those of its
+    /// epoch, or of the next one when it ends its epoch.
     ///
     /// # Errors
-    /// When these are not the validators that the header states, or the header ends its epoch (then the next
-    /// block's validators are others; take that one as anchor).
+    /// When these are not the validators that the header names.
     pub fn trusted(header: Header, validators: ValidatorSet) -> Result<Self, AuditError> {
-        for stated in [header.validators_hash, header.next_validators_hash] {
-            if stated != validators.hash() {
-                return Err(AuditError::Validators {
-                    height: header.height,
-                    expected: stated,
-                    got: validators.hash(),
-                });
-            }
+        if header.next_validators_hash != validators.hash() {
+            return Err(AuditError::Validators {
+                height: header.height,
+                expected: header.next_validators_hash,
+                got: validators.hash(),
+            });
         }
-        Ok(Self {
+        Ok(Self::of(header, validators))
+    }
+
+    fn of(header: Header, validators: ValidatorSet) -> Self {
+        Self {
             id: header.id(),
             header,
             validators,
-        })
+        }
     }
 
     /// The chain.
@@ -66,6 +66,40 @@ impl Anchor {
     #[must_use]
     pub fn validators(&self) -> &ValidatorSet {
         &self.validators
+    }
+
+    /// The epoch that these validators decide in: bundles to be checked against this anchor begin there.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        if self.header.next_validators_hash == self.header.validators_hash {
+            self.header.epoch
+        } else {
+            self.header.epoch.next()
+        }
+    }
+
+    /// The anchor as bytes, to be kept between runs.
+    ///
+    /// # Errors
+    /// [`BundleError::Encode`].
+    pub fn encode(&self) -> Result<Vec<u8>, BundleError> {
+        let mut bytes = MAGIC.to_vec();
+        borsh::to_writer(&mut bytes, &(&self.header, &self.validators))
+            .map_err(BundleError::Encode)?;
+        Ok(bytes)
+    }
+
+    /// Reads what [`Anchor::encode`] wrote. That it is true, only whoever kept it can say.
+    ///
+    /// # Errors
+    /// [`BundleError`], also for validators that the header does not name.
+    pub fn decode(bytes: &[u8]) -> Result<Self, BundleError> {
+        let content = bytes
+            .strip_prefix(&MAGIC)
+            .ok_or_else(|| BundleError::magic(MAGIC, bytes))?;
+        let (header, validators): (Header, ValidatorSet) =
+            codec::decode(content, MAX_BUNDLE_BYTES)?;
+        Self::trusted(header, validators).map_err(|error| BundleError::Anchor(Box::new(error)))
     }
 
     /// Another block at the anchor's height is another chain.

@@ -2,7 +2,7 @@
 
 use crate::{BundleError, Claim};
 use borsh::{BorshDeserialize, BorshSerialize};
-use cairn_consensus::{FinalityCert, Header, ValidatorSet};
+use cairn_consensus::{Epoch, FinalityCert, Header, ValidatorSet};
 use cairn_crypto::merkle::InclusionProof;
 use cairn_crypto::{Digest, codec};
 
@@ -86,6 +86,13 @@ impl Bundle {
             .map_or(&self.header, |history| &history.header)
     }
 
+    /// The epoch that the bundle begins in: an anchor of this epoch is needed. 0 is genesis.
+    #[must_use]
+    pub fn begins(&self) -> Epoch {
+        let first = self.epochs.first();
+        first.map_or(self.certified().epoch, |change| change.header.epoch)
+    }
+
     /// The bundle as a file: [`MAGIC`] and the Borsh bytes.
     ///
     /// # Errors
@@ -106,14 +113,12 @@ impl Bundle {
         check_length(bytes.len())?;
         let content = bytes
             .strip_prefix(&MAGIC)
-            .ok_or_else(|| BundleError::Magic {
-                got: bytes.iter().copied().take(MAGIC.len()).collect(),
-            })?;
+            .ok_or_else(|| BundleError::magic(MAGIC, bytes))?;
         Ok(codec::decode(content, MAX_BUNDLE_BYTES)?)
     }
 }
 
-fn check_length(len: usize) -> Result<(), BundleError> {
+pub(crate) fn check_length(len: usize) -> Result<(), BundleError> {
     if len > MAX_BUNDLE_BYTES {
         return Err(BundleError::TooLong {
             len,

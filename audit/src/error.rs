@@ -1,6 +1,6 @@
 //! Why a bundle is not believed.
 
-use crate::{bundle::MAGIC, key};
+use crate::key;
 use cairn_consensus::{BlockId, CertificateError, Epoch, Height, Round};
 use cairn_crypto::merkle::MerkleError;
 use cairn_crypto::{DecodeError, Digest};
@@ -21,8 +21,12 @@ pub enum BundleError {
         limit: usize,
     },
     /// Something else, or a format of other software.
-    #[error("not a proof bundle of format 1: it begins with {got:02x?} instead of {MAGIC:02x?}")]
+    #[error(
+        "the file is of another kind or format: it begins with {got:02x?} instead of {expected:02x?}"
+    )]
     Magic {
+        /// The first bytes of such files.
+        expected: [u8; 8],
         /// The first bytes, at most eight.
         got: Vec<u8>,
     },
@@ -32,6 +36,22 @@ pub enum BundleError {
     /// It could not be written.
     #[error("writing a proof bundle: {0}")]
     Encode(std::io::Error),
+    /// It could not be read, or ends too early.
+    #[error("reading: {0}")]
+    Read(std::io::Error),
+    /// A kept anchor that contradicts itself.
+    #[error("damaged anchor: {0}")]
+    Anchor(Box<AuditError>),
+}
+
+impl BundleError {
+    /// For bytes that do not begin as they should.
+    pub(crate) fn magic(expected: [u8; 8], bytes: &[u8]) -> Self {
+        Self::Magic {
+            expected,
+            got: bytes.iter().copied().take(expected.len()).collect(),
+        }
+    }
 }
 
 /// Why a bundle does not show what it claims.
@@ -47,6 +67,16 @@ pub enum AuditError {
         expected: Digest,
         /// The bundle's.
         got: Digest,
+    },
+    /// The bundle does not begin where the trust begins.
+    #[error(
+        "the bundle begins in epoch {got}, the anchor in epoch {expected}: ask for one that begins there (`cairn prove` without --since-epoch begins at genesis)"
+    )]
+    Beginning {
+        /// The epoch whose validators the anchor knows.
+        expected: Epoch,
+        /// The epoch of the bundle's first epoch change, or without one of its certificate.
+        got: Epoch,
     },
     /// The epochs do not lead from the anchor to the certificate.
     #[error(
@@ -83,6 +113,14 @@ pub enum AuditError {
     /// What says how many entries a list has is no such record.
     #[error(transparent)]
     Count(#[from] StateError),
+    /// What is said to end an epoch does not.
+    #[error("block {height} does not end epoch {epoch}: it names the same validators again")]
+    NoChange {
+        /// The block.
+        height: Height,
+        /// The epoch.
+        epoch: Epoch,
+    },
     /// The header names other validators than those that are known to decide.
     #[error("block {height} names the validator set {expected}, but the set at hand is {got}")]
     Validators {
@@ -183,6 +221,42 @@ pub enum AuditError {
         expected: String,
         /// As the other has it.
         got: String,
+    },
+    /// Part of an export is missing, or where another should be.
+    #[error("expected {expected}, got {got}")]
+    Order {
+        /// What has to come here.
+        expected: String,
+        /// What is there.
+        got: String,
+    },
+    /// The transactions or receipts of a block are not those that its header commits to.
+    #[error("the {what} of block {height} have the root {got}, its header says {expected}")]
+    Root {
+        /// Transactions or receipts.
+        what: &'static str,
+        /// The block.
+        height: Height,
+        /// The header's.
+        expected: Digest,
+        /// Of what is there.
+        got: Digest,
+    },
+    /// A transaction that had to be given whole.
+    #[error("transaction {} of block {height} belongs to the export and only its hash is there", tx_hash.reference())]
+    LeftOut {
+        /// The block.
+        height: Height,
+        /// The transaction.
+        tx_hash: Digest,
+    },
+    /// A transaction that had no effect on the model that an export is about.
+    #[error("transaction {} of block {height} had no effect on the model that the export is about, and is there whole", tx_hash.reference())]
+    Unasked {
+        /// The block.
+        height: Height,
+        /// The transaction.
+        tx_hash: Digest,
     },
     /// A greatest age was given and no time.
     #[error(

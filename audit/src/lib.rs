@@ -31,24 +31,29 @@
 //! | file | what |
 //! |---|---|
 //! | `bundle.rs` | [`Bundle`]: the file, and how it is read and written |
+//! | `chain.rs`  | [`EpochChain`]: epoch changes alone, in pages |
 //! | `claim.rs`  | [`Claim`]: what a bundle can show, and [`Summary`]: the same for people |
 //! | `anchor.rs` | [`Anchor`]: what the auditor trusts already |
 //! | `verify.rs` | [`verify`]: every check, in order; [`verify_keys`]: for those who asked for something |
 //! | `key.rs`    | keys of the state as text |
 //! | `head.rs`   | [`TrustedHead`]: the newest header seen, which nobody may contradict |
+//! | [`export`]  | a whole range of blocks with proofs in one file |
 //! | `error.rs`  | [`AuditError`], [`BundleError`] |
 #![forbid(unsafe_code)]
 
 mod anchor;
 mod bundle;
+mod chain;
 mod claim;
 mod error;
+pub mod export;
 mod head;
 mod key;
 mod verify;
 
 pub use anchor::Anchor;
 pub use bundle::{Bundle, EpochChange, History, MAGIC, MAX_BUNDLE_BYTES};
+pub use chain::{CHAIN_MAGIC, EpochChain};
 pub use claim::{
     Claim, ListEntry, ListProof, ProvedRecord, RecordSummary, Summary, TransactionProof,
 };

@@ -1,6 +1,6 @@
 //! Every check of a bundle, in order:
 //!
-//! 1. It is about the anchor's chain.
+//! 1. It is about the anchor's chain, and begins in its epoch.
 //! 2. From the anchor's validators, each epoch that ended names the next one's, under a certificate of its own.
 //! 3. The certified header states the validators so found, and a quorum of them signed its id.
 //! 4. The claim's header is the certified one, or lies in its history.
@@ -8,7 +8,7 @@
 //! 6. The claim follows from the header.
 //! 7. If it is about how things are, it is recent enough.
 
-use crate::{Anchor, AuditError, Bundle, Summary};
+use crate::{Anchor, AuditError, Bundle, EpochChange, HeadError, Summary};
 use cairn_consensus::{BlockId, Epoch, FinalityCert, Header, Height, ValidatorSet};
 use cairn_crypto::{Digest, merkle};
 use cairn_runtime::StateKey;
@@ -38,9 +38,38 @@ pub struct Verified {
     /// The epochs that led from the anchor to the certified header, oldest first, that one's own included.
     #[serde(skip)]
     pub(crate) epochs: Vec<EpochSeen>,
+    #[serde(skip)]
+    newest: Anchor,
     /// The claim.
     #[serde(flatten)]
     pub claim: Summary,
+}
+
+impl Verified {
+    /// The newest epoch that the bundle led to: an anchor for later bundles, which need not begin at genesis then.
+    #[must_use]
+    pub fn newest_epoch(&self) -> &Anchor {
+        &self.newest
+    }
+
+    /// Whether the way that was verified passes through an epoch that is known: with other validators there, it is
+    /// another past.
+    ///
+    /// # Errors
+    /// [`HeadError::OtherValidators`].
+    pub fn check_known(&self, known: &Anchor) -> Result<(), HeadError> {
+        let expected = known.validators().hash();
+        let there = self.epochs.iter().find(|seen| seen.epoch == known.epoch());
+        match there {
+            Some(seen) if seen.validators != expected => Err(HeadError::OtherValidators {
+                height: self.certified.height,
+                epoch: seen.epoch,
+                expected,
+                got: seen.validators,
+            }),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// An epoch on the way from the anchor to the certified header.
@@ -98,8 +127,16 @@ pub fn verify(
             });
         }
     }
-    let (epochs, epoch, validators) = epochs_of(bundle, anchor)?;
-    let certified_id = check_final(certified, &bundle.certificate, epoch, &validators)?;
+    if bundle.begins() != anchor.epoch() {
+        return Err(AuditError::Beginning {
+            expected: anchor.epoch(),
+            got: bundle.begins(),
+        });
+    }
+    let (epochs, newest) = follow(&bundle.epochs, anchor)?;
+    let (epoch, validators) = (newest.epoch(), newest.validators());
+    let certified_id = check_final(certified, &bundle.certificate, epoch, validators)?;
+    newest.check_conflict(certified.height, certified_id)?;
     let block_id = check_history(bundle, certified_id)?;
     anchor.check_conflict(certified.height, certified_id)?;
     anchor.check_conflict(header.height, block_id)?;
@@ -115,19 +152,19 @@ pub fn verify(
         certified: certified.clone(),
         signers: bundle.certificate.signers.len(),
         epochs,
+        newest,
         claim,
     })
 }
 
-/// All epochs of the bundle; and the last one, with its validators.
-fn epochs_of(
-    bundle: &Bundle,
+/// The epochs from the anchor's on, and the anchor that the last change leads to.
+pub(crate) fn follow(
+    changes: &[EpochChange],
     anchor: &Anchor,
-) -> Result<(Vec<EpochSeen>, Epoch, ValidatorSet), AuditError> {
-    let mut seen = Vec::with_capacity(bundle.epochs.len() + 1);
-    let mut epoch = anchor.header().epoch;
-    let mut validators = anchor.validators().clone();
-    for change in &bundle.epochs {
+) -> Result<(Vec<EpochSeen>, Anchor), AuditError> {
+    let mut seen = Vec::with_capacity(changes.len() + 1);
+    let mut newest = anchor.clone();
+    for change in changes {
         let header = &change.header;
         if header.chain_id != *anchor.chain_id() {
             return Err(AuditError::WrongChain {
@@ -135,14 +172,13 @@ fn epochs_of(
                 got: header.chain_id,
             });
         }
-        let id = check_final(header, &change.certificate, epoch, &validators)?;
+        let (epoch, validators) = (newest.epoch(), newest.validators());
+        let id = check_final(header, &change.certificate, epoch, validators)?;
         anchor.check_conflict(header.height, id)?;
-        let got = change.validators.hash();
-        if header.next_validators_hash != got || header.validators_hash == got {
-            return Err(AuditError::Validators {
+        if header.next_validators_hash == header.validators_hash {
+            return Err(AuditError::NoChange {
                 height: header.height,
-                expected: header.next_validators_hash,
-                got,
+                epoch,
             });
         }
         seen.push(EpochSeen {
@@ -150,15 +186,14 @@ fn epochs_of(
             validators: validators.hash(),
             end: Some((header.height, id)),
         });
-        epoch = epoch.next();
-        validators = change.validators.clone();
+        newest = Anchor::trusted(header.clone(), change.validators.clone())?;
     }
     seen.push(EpochSeen {
-        epoch,
-        validators: validators.hash(),
+        epoch: newest.epoch(),
+        validators: newest.validators().hash(),
         end: None,
     });
-    Ok((seen, epoch, validators))
+    Ok((seen, newest))
 }
 
 /// Checks that a quorum of `validators` made `header` final, and returns its id.

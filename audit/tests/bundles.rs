@@ -115,64 +115,6 @@ fn a_true_bundle_about_another_key_is_no_answer() {
     }
 }
 
-/// The costly part is checking signatures, and a byte changed in one of them is found by checking that one. So the
-/// bundle that has every byte changed holds as few as a quorum of four needs.
-fn flip_every_byte(bundle: &Bundle, anchor: &Anchor) {
-    verify(bundle, anchor, None, None).unwrap();
-    let good = bundle.encode().unwrap();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    std::thread::scope(|scope| {
-        for part in 0..threads {
-            let good = &good;
-            scope.spawn(move || {
-                for at in (part..good.len()).step_by(threads) {
-                    let mut bytes = good.clone();
-                    bytes[at] ^= 1 << (at % 8);
-                    let believed = Bundle::decode(&bytes)
-                        .is_ok_and(|bundle| verify(&bundle, anchor, None, None).is_ok());
-                    assert!(!believed, "byte {at} of {} does not matter", good.len());
-                }
-            });
-        }
-    });
-}
-
-#[test]
-fn flipping_any_byte_of_a_version_bundle_is_noticed() {
-    flip_every_byte(&LEDGER.bundle(LEDGER.claims().remove(1)), &LEDGER.anchor());
-}
-
-#[test]
-fn flipping_any_byte_of_a_transaction_bundle_with_history_is_noticed() {
-    let bundle = LEDGER.with_history(LEDGER.claims().remove(4));
-    flip_every_byte(&bundle, &LEDGER.anchor());
-}
-
-#[test]
-fn flipping_any_byte_of_the_other_claims_is_noticed() {
-    // The claim comes before header and certificate, whose bytes the tests above went through.
-    let anchor = LEDGER.anchor();
-    for claim in LEDGER.claims() {
-        let good = LEDGER.bundle(claim);
-        let claim_end = {
-            let claim = borsh::to_vec(&good.claim).unwrap().len();
-            cairn_audit::MAGIC.len() + Digest::LEN + claim
-        };
-        let bytes = good.encode().unwrap();
-        for at in 0..claim_end {
-            let mut bytes = bytes.clone();
-            bytes[at] ^= 1 << (at % 8);
-            let believed = Bundle::decode(&bytes)
-                .is_ok_and(|bundle| verify(&bundle, &anchor, None, None).is_ok());
-            assert!(
-                !believed,
-                "byte {at} of claim {:?} does not matter",
-                good.claim
-            );
-        }
-    }
-}
-
 #[test]
 fn a_bundle_cut_short_or_continued_is_refused() {
     let bytes = LEDGER.bundle(LEDGER.claims().remove(1)).encode().unwrap();
@@ -420,7 +362,7 @@ fn an_epoch_change_passes_trust_from_one_set_of_validators_to_the_next() {
     let anchor = LEDGER.anchor();
     assert!(matches!(
         verify(&bundle, &anchor, None, None),
-        Err(AuditError::Epoch { .. })
+        Err(AuditError::Beginning { .. })
     ));
     bundle.epochs.push(change.clone());
     verify(&bundle, &anchor, None, None).unwrap();

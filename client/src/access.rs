@@ -3,7 +3,7 @@
 use crate::ClientError;
 use cairn_crypto::seal::{self, SealContext, SealedKey};
 use cairn_crypto::{AccountKeys, DataKey, Digest, EncapsulationKey, SealError, domain, hash};
-use cairn_runtime::{AccountId, Confidentiality, Grant, Operation, Version, VersionId};
+use cairn_runtime::{AccountId, Grant, Operation, VersionId};
 
 /// The digest that stands for a version in a [`SealContext`]: `H("cairn/version/v1", version id)`.
 #[must_use]
@@ -66,26 +66,19 @@ pub fn seal_for(
     })
 }
 
-/// Opens a grant with the reader's keys and compares the data key with the version's commitment.
-/// Version and grant are as good as the proofs that they come from.
+/// Opens a grant with the reader's keys and compares the data key with what the ledger commits to for its generation.
+/// Commitment and grant are as good as the proofs that they come from.
 ///
 /// # Errors
 /// [`ClientError::Seal`] when the grant is not for these keys or this version, [`ClientError::KeyCommit`] when
-/// another data key is in it, [`ClientError::Invalid`] when the version is public and has none.
+/// another data key is in it.
 pub fn open_grant(
     chain_id: &Digest,
-    version: &Version,
+    id: &VersionId,
+    key_commitment: &Digest,
     grant: &Grant,
     keys: &AccountKeys,
 ) -> Result<DataKey, ClientError> {
-    let Confidentiality::Private {
-        key_commit: expected,
-        ..
-    } = &version.confidentiality
-    else {
-        return Err(not_private(&version.id));
-    };
-    let id = &version.id;
     let context = context(
         chain_id,
         id,
@@ -95,10 +88,10 @@ pub fn open_grant(
     );
     let key = seal::open(&grant.sealed, &keys.decapsulation, &context)?;
     let got = key_commit(id, grant.generation, &key);
-    if got != *expected {
+    if got != *key_commitment {
         return Err(ClientError::KeyCommit {
             version: Box::new(id.clone()),
-            expected: *expected,
+            expected: *key_commitment,
             got,
         });
     }
@@ -120,28 +113,12 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn version(id: &VersionId, confidentiality: Confidentiality) -> Version {
-        Version {
-            id: id.clone(),
-            ordinal: 0,
-            model_hash: Digest::ZERO,
-            vector_hash: None,
-            manifest_digest: Digest::ZERO,
-            timestamp_ms: 0,
-            owner: AccountId(Digest::ZERO),
-            metadata: String::new(),
-            parents: Vec::new(),
-            confidentiality,
-            published_at: 0,
-            tx_hash: Digest::ZERO,
-        }
-    }
-
     struct Sealed {
         chain: Digest,
         keys: AccountKeys,
         data_key: DataKey,
-        version: Version,
+        id: VersionId,
+        commit: Digest,
         grant: Grant,
     }
 
@@ -173,14 +150,11 @@ mod tests {
             sealed,
             revoked: None,
         };
-        let commit = Confidentiality::Private {
-            key_commit: key_commit(&id, generation, &data_key),
-            generation,
-        };
         Sealed {
             chain,
             keys,
-            version: version(&id, commit),
+            commit: key_commit(&id, generation, &data_key),
+            id,
             data_key,
             grant,
         }
@@ -189,32 +163,27 @@ mod tests {
     #[test]
     fn a_reader_opens_what_was_sealed_to_it() {
         let s = sealed(3);
-        let key = open_grant(&s.chain, &s.version, &s.grant, &s.keys).unwrap();
+        let key = open_grant(&s.chain, &s.id, &s.commit, &s.grant, &s.keys).unwrap();
         assert_eq!(key.as_bytes(), s.data_key.as_bytes());
     }
 
     #[test]
     fn a_grant_of_another_chain_version_or_reader_does_not_open() {
         let s = sealed(0);
-        let other_chain = open_grant(&Digest::ZERO, &s.version, &s.grant, &s.keys);
+        let other_chain = open_grant(&Digest::ZERO, &s.id, &s.commit, &s.grant, &s.keys);
         assert!(matches!(other_chain, Err(ClientError::Seal(_))));
-        let other = version(&id("acme/bert@1.0.1"), s.version.confidentiality.clone());
-        let other_version = open_grant(&s.chain, &other, &s.grant, &s.keys);
+        let other = id("acme/bert@1.0.1");
+        let other_version = open_grant(&s.chain, &other, &s.commit, &s.grant, &s.keys);
         assert!(matches!(other_version, Err(ClientError::Seal(_))));
         let stranger = AccountKeys::generate().unwrap();
-        let other_reader = open_grant(&s.chain, &s.version, &s.grant, &stranger);
+        let other_reader = open_grant(&s.chain, &s.id, &s.commit, &s.grant, &stranger);
         assert!(matches!(other_reader, Err(ClientError::Seal(_))));
     }
 
     #[test]
     fn another_data_key_than_the_committed_one_is_told() {
         let s = sealed(0);
-        let commit = Confidentiality::Private {
-            key_commit: Digest::ZERO,
-            generation: 0,
-        };
-        let other = version(&s.version.id, commit);
-        let opened = open_grant(&s.chain, &other, &s.grant, &s.keys);
+        let opened = open_grant(&s.chain, &s.id, &Digest::ZERO, &s.grant, &s.keys);
         assert!(matches!(opened, Err(ClientError::KeyCommit { .. })));
     }
 

@@ -4,10 +4,10 @@ use crate::CallError;
 use crate::connection::{Connection, Node, Taken};
 use crate::token::Bearer;
 use bytes::{Bytes, BytesMut};
-use cairn_api::{PROBLEM_JSON, Problem, code};
+use cairn_api::{EVENT_STREAM, EventCursor, LAST_EVENT_ID, PROBLEM_JSON, Problem, code};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -113,6 +113,42 @@ impl Node {
         judge(call, status, kind.as_deref(), body)
     }
 
+    /// Opens a stream of events on a connection of its own, which has to be kept for as long as the stream is read.
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        after: Option<EventCursor>,
+    ) -> Result<(Connection, Incoming), Failure> {
+        let call = Call::get(path.to_owned());
+        let mut connection = self.connect().await?.connection;
+        let mut request = Request::builder()
+            .method(&call.method)
+            .uri(&call.path)
+            .header(HOST, self.endpoint().authority())
+            .header(ACCEPT, EVENT_STREAM);
+        if let Some(cursor) = after {
+            request = request.header(LAST_EVENT_ID, cursor.to_string());
+        }
+        let request = request.body(Full::new(Bytes::new()));
+        let request = request.map_err(CallError::Request)?;
+        let response = timeout(call.limit, connection.send(request))
+            .await
+            .map_err(|_| CallError::Timeout { limit: call.limit })?
+            .map_err(CallError::Http)?;
+        if response.status().is_success() {
+            return Ok((connection, response.into_body()));
+        }
+        let status = response.status();
+        let kind = content_type(&response);
+        let body = timeout(call.limit, whole(response, MAX_PROBLEM))
+            .await
+            .map_err(|_| CallError::Timeout { limit: call.limit })??;
+        match judge(&call, status, kind.as_deref(), body) {
+            Err(failure) => Err(failure),
+            Ok(_) => Err(call.malformed(format!("status {status}")).into()),
+        }
+    }
+
     async fn exchange(
         &self,
         connection: &mut Connection,
@@ -131,8 +167,7 @@ impl Node {
         let request = request.body(Full::new(call.body.clone()))?;
         let response = connection.send(request).await?;
         let status = response.status();
-        let kind = response.headers().get(CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let kind = content_type(&response);
         let max_bytes = if status.is_success() {
             call.max_bytes
         } else {
@@ -145,6 +180,11 @@ impl Node {
         };
         Ok((status, kind, body))
     }
+}
+
+fn content_type(response: &Response<Incoming>) -> Option<String> {
+    let kind = response.headers().get(CONTENT_TYPE)?;
+    kind.to_str().ok().map(str::to_owned)
 }
 
 /// The whole body, if it has at most `limit` bytes.

@@ -1,8 +1,9 @@
 //! What can be written on the command line.
 
 use crate::commands::{
-    account, audit, completion, evidence, grant, key, keygen, list, log, namespace, proposal,
-    prove, pull, push, role, show, store, tx, validator, verify,
+    access, account, alias, audit, audit_export, certify, completion, describe, events, evidence,
+    export, grant, key, keygen, lineage, list, log, namespace, proposal, prove, provenance, pull,
+    push, role, show, store, tag, transfer, tx, validator, verify, withdraw,
 };
 use crate::exit;
 use cairn_crypto::Digest;
@@ -92,8 +93,45 @@ pub(crate) enum Online {
     /// Give an account access to a version that you can read: seals 32 bytes to its key, moves no
     /// model
     Grant(grant::GrantArgs),
+    /// Take an account's access to a version away, or decline its request
+    Revoke(access::RevokeArgs),
+    /// Ask for access to a private version
+    RequestAccess(access::RequestArgs),
+    /// Who may read a version, who asked to, and who may no more, as a node tells it
+    Access(access::VersionArgs),
+    /// Seal your data key of a version to your newest key, after `cairn key rotate`
+    Reseal(access::VersionArgs),
+    /// What a version derives from, and what derives from it, as a node tells it
+    Lineage(lineage::LineageArgs),
+    /// Record steps in the life of a model, and list those of a version
+    #[command(subcommand)]
+    Provenance(provenance::ProvenanceCommand),
+    /// Name versions of a model: `namespace/name:alias`
+    #[command(subcommand)]
+    Alias(alias::AliasCommand),
+    /// Attach keys and values to models and versions
+    #[command(subcommand)]
+    Tag(tag::TagCommand),
+    /// Replace the description of a model
+    Describe(describe::DescribeArgs),
+    /// Say that a version should not be chosen any more, for ever
+    Deprecate(withdraw::WithdrawArgs),
+    /// Say that a version must not be used, for ever: `cairn pull` refuses it
+    Yank(withdraw::WithdrawArgs),
+    /// Give a model another owner: offered by one, accepted by the other
+    #[command(subcommand)]
+    Transfer(transfer::TransferCommand),
+    /// Record what a check of a version found (needs Certifier)
+    Certify(certify::CertifyArgs),
+    /// How versions stand with the policy of their namespace; take certifications back
+    #[command(subcommand)]
+    Certification(certify::CertificationCommand),
+    /// The events of the ledger in order, as a node tells them
+    Events(events::EventsArgs),
     /// Write a proof that anyone can check offline with `cairn audit` and the genesis document
     Prove(prove::ProveArgs),
+    /// Write what the ledger says about a version as an in-toto statement, a CycloneDX or an SPDX document
+    Export(export::ExportArgs),
     /// Replace and revoke the keys of accounts
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -112,7 +150,7 @@ pub(crate) enum Online {
     /// Grant and revoke roles (needs Admin)
     #[command(subcommand)]
     Role(role::RoleCommand),
-    /// Create and list namespaces
+    /// Create and list namespaces; say when their versions count as certified
     #[command(subcommand)]
     Namespace(namespace::NamespaceCommand),
     /// Remove from a store what no version on the ledger needs; asks every configured node
@@ -123,6 +161,9 @@ pub(crate) enum Online {
     Status,
     /// Show a transaction; a final one with its receipt, proved against genesis
     Tx(tx::TxArgs),
+    /// `cairn audit export`, which stands beside the checking that reaches no network
+    #[command(skip)]
+    AuditExport(audit_export::ExportArgs),
 }
 
 /// Commands that reach no network.
@@ -131,7 +172,7 @@ pub(crate) enum Offline {
     /// Make the keys of an account: an encrypted key file, and the card that an admin needs to
     /// admit it
     Keygen(keygen::KeygenArgs),
-    /// Check a proof offline, against the genesis document alone
+    /// Check a proof or an export offline, against the genesis document alone; write an export
     Audit(audit::AuditArgs),
     /// Print a completion script for a shell
     Completion(completion::CompletionArgs),
@@ -169,7 +210,7 @@ mod tests {
     #[test]
     fn every_command_and_every_option_has_help() {
         let commands = commands();
-        assert!(commands.len() >= 22, "{}", commands.len());
+        assert!(commands.len() >= 50, "{}", commands.len());
         for (path, mut command) in commands {
             let help = command.render_long_help().to_string();
             assert!(command.get_about().is_some(), "{path:?} says nothing");

@@ -53,6 +53,8 @@ pub(crate) struct Inner {
     /// Index of the node that answered last.
     pub(crate) preferred: AtomicUsize,
     pub(crate) heads: Option<HeadStore>,
+    /// The newest epoch whose validators are known; `None` until it was looked for.
+    pub(crate) known: Mutex<Option<Anchor>>,
     /// The newest header seen. Held while a newer one is linked to it.
     pub(crate) head: Mutex<Option<TrustedHead>>,
 }
@@ -89,6 +91,7 @@ impl Client {
             endpoints: config.nodes,
             preferred: AtomicUsize::new(0),
             heads: config.heads,
+            known: Mutex::default(),
             head: Mutex::default(),
         };
         Ok(Self {

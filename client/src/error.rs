@@ -1,8 +1,8 @@
 //! What can go wrong between a program and the chain.
 
 use crate::Endpoint;
-use cairn_api::Problem;
 use cairn_api::token::TokenError;
+use cairn_api::{EventCursor, Problem};
 use cairn_artifacts::PackageError;
 use cairn_audit::{AuditError, BundleError, HeadError};
 use cairn_crypto::{Digest, KeyError, SealError, SignError};
@@ -121,6 +121,41 @@ pub enum ClientError {
         expected: Digest,
         /// What the unwrapped key gives.
         got: Digest,
+    },
+    /// The data key of a version was replaced, and the account was not given the new one.
+    #[error(
+        "account {account} has data key {got} of {version}, which was replaced by {expected}: ask its owner for `cairn grant {version} {account}`"
+    )]
+    OldDataKey {
+        /// The version.
+        version: Box<VersionId>,
+        /// The account.
+        account: AccountId,
+        /// Generation of the key that it has.
+        got: u32,
+        /// Generation of the key in force.
+        expected: u32,
+    },
+    /// The version must not be used.
+    #[error("version {version} is yanked since height {since}: {reason}")]
+    Yanked {
+        /// The version.
+        version: Box<VersionId>,
+        /// Height at which it was yanked.
+        since: u64,
+        /// Why.
+        reason: String,
+    },
+    /// No node goes on with the events.
+    #[error(
+        "no node goes on with the events{}: {}",
+        cursor.map(|cursor| format!(" after {cursor}")).unwrap_or_default(), joined(failures)
+    )]
+    FeedBroken {
+        /// How far the feed has come.
+        cursor: Option<EventCursor>,
+        /// What became of each attempt of the last round.
+        failures: Vec<NodeFailure>,
     },
     /// A proof is not one.
     #[error("the proof is invalid: {0}")]

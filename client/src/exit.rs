@@ -159,10 +159,12 @@ fn client(error: &ClientError) -> Exit {
         | ClientError::Bundle(_)
         | ClientError::OtherClaim { .. }
         | ClientError::Head(_) => Exit::ProofInvalid,
-        ClientError::KeyNotValid { .. } => Exit::Revoked,
+        ClientError::KeyNotValid { .. } | ClientError::Yanked { .. } => Exit::Revoked,
         ClientError::NotFound { .. } => Exit::NotFound,
-        ClientError::NoGrant { .. } | ClientError::OtherKey { .. } => Exit::NotAllowed,
-        ClientError::NotFinal { .. } => Exit::NoQuorum,
+        ClientError::NoGrant { .. }
+        | ClientError::OtherKey { .. }
+        | ClientError::OldDataKey { .. } => Exit::NotAllowed,
+        ClientError::NotFinal { .. } | ClientError::FeedBroken { .. } => Exit::NoQuorum,
         ClientError::Unreachable { failures } => unreachable_nodes(failures),
         ClientError::Refused { problem, .. } => coded(&problem.code, problem.status),
         ClientError::Failed { error, .. } | ClientError::Invalid(error) => {
@@ -191,7 +193,9 @@ fn coded(code: &str, status: u16) -> Exit {
         }
         "digest_mismatch" => Exit::DigestMismatch,
         "height_not_available" => Exit::ProofInvalid,
-        "key_not_valid" => Exit::Revoked,
+        "key_not_valid" | "version_yanked" | "access_revoked" | "certification_revoked" => {
+            Exit::Revoked
+        }
         "unknown_account" | "unknown_key" => Exit::NotFound,
         "wait_timeout" => Exit::NoQuorum,
         _ => match status {
@@ -359,7 +363,13 @@ mod tests {
                 11,
             ),
             (ClientError::Audit(too_old), 12),
-            (ClientError::Bundle(BundleError::Magic { got: vec![] }), 12),
+            (
+                ClientError::Bundle(BundleError::Magic {
+                    expected: [0; 8],
+                    got: vec![],
+                }),
+                12,
+            ),
             (
                 ClientError::OtherClaim {
                     expected: String::new(),

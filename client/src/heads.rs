@@ -2,7 +2,8 @@
 //! past; a client that remembers one header of the real chain is not taken in.
 
 use crate::ClientError;
-use cairn_audit::{Advance, HeadError, TrustedHead, Verified};
+use crate::epochs::newer;
+use cairn_audit::{Advance, Anchor, HeadError, MAX_BUNDLE_BYTES, TrustedHead, Verified};
 use cairn_crypto::Digest;
 use cairn_crypto::merkle::InclusionProof;
 use serde::Serialize;
@@ -27,7 +28,8 @@ pub enum HeadNote {
     NotKept,
 }
 
-/// A folder with one file for each chain, such as `$XDG_STATE_HOME/cairn/heads`. Several processes may use it at once.
+/// A folder with two files for each chain, such as `$XDG_STATE_HOME/cairn/heads`: the newest header, and the validators of
+/// the newest epoch. Several processes may use it at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeadStore {
     folder: PathBuf,
@@ -69,6 +71,20 @@ impl HeadStore {
         }
     }
 
+    /// Takes note of a verified bundle without a link: its header as [`HeadStore::observe`] does, and the newest epoch that
+    /// it led to.
+    ///
+    /// # Errors
+    /// As [`HeadStore::observe`]; also when it came by other validators of an epoch that is known.
+    pub(crate) fn take_note(&self, seen: &Verified) -> Result<HeadNote, ClientError> {
+        if let Some(known) = self.load_epoch(&seen.chain_id)? {
+            seen.check_known(&known)?;
+        }
+        let note = self.observe(seen, None)?;
+        self.save_epoch(seen.newest_epoch())?;
+        Ok(note)
+    }
+
     /// The newest header seen of a chain.
     ///
     /// # Errors
@@ -94,6 +110,28 @@ impl HeadStore {
             }
         }
         place.write(head)
+    }
+
+    /// The newest epoch of a chain whose validators are known.
+    ///
+    /// # Errors
+    /// [`ClientError::HeadFile`] when the file cannot be read.
+    pub fn load_epoch(&self, chain_id: &Digest) -> Result<Option<Anchor>, ClientError> {
+        self.lock(chain_id)?.read_epoch(chain_id)
+    }
+
+    /// Keeps the newest epoch that a verified bundle led to, unless a newer one is kept.
+    ///
+    /// # Errors
+    /// [`ClientError::Head`] when other validators are kept for the same epoch: then neither is to be trusted.
+    /// [`ClientError::HeadFile`] when the file cannot be read or written.
+    pub fn save_epoch(&self, newest: &Anchor) -> Result<(), ClientError> {
+        let place = self.lock(newest.chain_id())?;
+        let kept = place.read_epoch(newest.chain_id())?;
+        if kept.map_or(Ok(true), |kept| newer(&kept, newest))? {
+            place.write_epoch(newest)?;
+        }
+        Ok(())
     }
 
     fn lock(&self, chain_id: &Digest) -> Result<Place, ClientError> {
@@ -133,18 +171,53 @@ impl Place {
         parsed.map(Some).map_err(read)
     }
 
-    /// A crash leaves the old file or the new one.
     fn write(&self, head: &TrustedHead) -> Result<(), ClientError> {
-        let write = || {
-            let temporary = self.path.with_extension("new");
-            let text = serde_json::to_vec(head)?;
-            let mut file = File::create(&temporary)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&temporary, &self.path)
-        };
-        write().map_err(failed("write", &self.path))
+        let text = serde_json::to_vec(head).map_err(io::Error::from);
+        text.and_then(|text| replace(&self.path, &text))
+            .map_err(failed("write", &self.path))
     }
+
+    /// A file of another chain, put here by hand, is not taken.
+    fn read_epoch(&self, chain_id: &Digest) -> Result<Option<Anchor>, ClientError> {
+        let path = self.path.with_extension("epoch");
+        let read = failed("read", &path);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(read(error)),
+        };
+        let mut bytes = Vec::new();
+        let parsed = file
+            .take(MAX_BUNDLE_BYTES as u64)
+            .read_to_end(&mut bytes)
+            .and_then(|_| Anchor::decode(&bytes).map_err(invalid))
+            .and_then(|anchor| match anchor.chain_id() == chain_id {
+                true => Ok(anchor),
+                false => Err(invalid(format!("it is of chain {}", anchor.chain_id()))),
+            });
+        parsed.map(Some).map_err(read)
+    }
+
+    fn write_epoch(&self, newest: &Anchor) -> Result<(), ClientError> {
+        let path = self.path.with_extension("epoch");
+        let bytes = newest.encode()?;
+        replace(&path, &bytes).map_err(failed("write", &path))
+    }
+}
+
+/// A crash leaves the old file or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    let mut file = File::create(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)
+}
+
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ClientError {

@@ -28,9 +28,15 @@
 //! | `attempt` | the same request to one node after another |
 //! | `routes` | a typed method for every route that reads |
 //! | `governance` | the same for validators, proposals and keys |
+//! | `catalogue` | the same for aliases, tags, certification, access and lineage |
+//! | `feed`, `sse` | [`Feed`]: the events of the ledger as they become final, from one node after another |
 //! | `submit` | transactions on their way to a block |
 //! | `transaction` | [`TransactionBuilder`] |
 //! | `proof` | [`Subject`], and bundles fetched and verified; [`audit`] offline |
+//! | `export` | [`VersionFacts`], and the formats of the supply chain for them |
+//! | `range` | exports of a range of blocks, and [`audit_export`] offline |
+//! | `epochs` | the newest epoch whose validators are known: where proofs begin |
+//! | `records` | any record or list of the ledger, proved |
 //! | `heads` | [`HeadStore`]: the newest header seen, kept between runs |
 //! | `link` | how a proof's header goes together with the newest one seen |
 //! | `reference` | [`Reference`]: how people name a version |
@@ -54,10 +60,14 @@ mod attempt;
 mod blobs;
 mod call;
 mod card;
+mod catalogue;
 mod client;
 mod connection;
 mod endpoint;
+mod epochs;
 mod error;
+mod export;
+mod feed;
 mod governance;
 mod heads;
 mod inventory;
@@ -65,6 +75,8 @@ mod link;
 mod proof;
 mod pull;
 mod push;
+mod range;
+mod records;
 mod reference;
 mod resume;
 mod rotation;
@@ -72,6 +84,7 @@ mod routes;
 mod session;
 mod signatures;
 mod source;
+mod sse;
 mod submit;
 mod token;
 mod transaction;
@@ -82,10 +95,13 @@ pub use card::{AccountCard, CARD_FORMAT, CardError, MAX_CARD_BYTES};
 pub use client::{Client, ClientConfig};
 pub use endpoint::{Endpoint, ParseEndpointError};
 pub use error::{CallError, ClientError, NodeFailure};
+pub use export::{ExportFormat, ParentFacts, ParseFormatError, VersionFacts};
+pub use feed::{Feed, FeedItem};
 pub use heads::{HeadNote, HeadStore};
 pub use proof::{Audited, Proved, Subject, audit};
 pub use pull::Pulled;
 pub use push::{PushRequest, Pushed, Signing};
+pub use range::{AuditedExport, audit_export};
 pub use reference::{ParseReferenceError, Reference};
 pub use session::{Final, Session};
 pub use signatures::CheckedSignatures;

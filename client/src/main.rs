@@ -24,7 +24,7 @@ mod progress;
 mod settings;
 
 use clap::Parser;
-use cli::{Cli, Command};
+use cli::{Cli, Command, Offline};
 use commands::Context;
 use exit::{Exit, Failure};
 use output::Output;
@@ -52,7 +52,11 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli, output: Output) -> Result<(), Failure> {
     let settings = || Settings::new(&cli.global, &|name| std::env::var_os(name));
-    match cli.command {
+    let command = match cli.command {
+        Command::Offline(Offline::Audit(arguments)) => arguments.split(),
+        command => command,
+    };
+    match command {
         // No runtime is started, so nothing here could reach a network.
         Command::Offline(command) => commands::offline(command, settings, output),
         Command::Online(command) => {

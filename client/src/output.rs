@@ -28,9 +28,15 @@ impl Output {
         value: &T,
         text: impl FnOnce() -> String,
     ) -> Result<(), Failure> {
-        if !self.json {
-            return self.text(&text());
+        if self.json {
+            self.json(value)
+        } else {
+            self.text(&text())
         }
+    }
+
+    /// Shows a result as JSON, whether that was asked for or not.
+    pub(crate) fn json<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), Failure> {
         let mut json = serde_json::to_string_pretty(value).map_err(|source| Failure::Json {
             what: "the result".to_owned(),
             source,
@@ -39,16 +45,40 @@ impl Output {
         self.text(&json)
     }
 
+    /// Shows one of many results on a line of its own; whether anybody still reads.
+    pub(crate) fn item<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        text: impl FnOnce() -> String,
+    ) -> Result<bool, Failure> {
+        let mut line = if self.json {
+            serde_json::to_string(value).map_err(|source| Failure::Json {
+                what: "the result".to_owned(),
+                source,
+            })?
+        } else {
+            printable(&text())
+        };
+        line.push('\n');
+        self.write(&line)
+    }
+
     /// Writes text to standard output as it is.
     pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+        self.write(text).map(|_| ())
+    }
+
+    /// Writes to standard output; whether anybody still reads.
+    fn write(&self, text: &str) -> Result<bool, Failure> {
         let mut stdout = io::stdout().lock();
         let written = stdout
             .write_all(text.as_bytes())
             .and_then(|()| stdout.flush());
         match written {
+            Ok(()) => Ok(true),
             // Whoever read it has seen enough: `cairn list | head`.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            written => written.map_err(|source| Failure::Io {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+            Err(source) => Err(Failure::Io {
                 action: "write to",
                 path: "standard output".into(),
                 source,

@@ -5,9 +5,10 @@ use crate::routes::segment;
 use crate::{CallError, Client, ClientError, HeadNote, HeadStore};
 use cairn_api::code;
 use cairn_audit::{Anchor, Bundle, Claim, MAX_BUNDLE_BYTES, Verified, verify};
+use cairn_consensus::Epoch;
 use cairn_crypto::{Digest, codec};
 use cairn_genesis::GenesisDocument;
-use cairn_runtime::{Account, AccountId, AccountKey, Grant, StateKey, Version, VersionId};
+use cairn_runtime::{Account, AccountId, AccountKey, Grant, List, StateKey, Version, VersionId};
 use std::fmt;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -30,6 +31,20 @@ pub enum Subject {
     Transaction(Digest),
     /// That the block of this height is final.
     Block(u64),
+    /// Whatever the state holds at a key, now or as of a height.
+    Record {
+        /// The key.
+        key: StateKey,
+        /// A final height; the last one where there is none.
+        at_height: Option<u64>,
+    },
+    /// A list of the state with all its entries, now or as of a height.
+    List {
+        /// Which.
+        list: List,
+        /// A final height; the last one where there is none.
+        at_height: Option<u64>,
+    },
 }
 
 impl Subject {
@@ -45,6 +60,22 @@ impl Subject {
             Self::Grant(id, reader) => format!("/v1/proofs/grants/{}/{reader}", version(id)),
             Self::Transaction(hash) => format!("/v1/proofs/transactions/{}", hash.reference()),
             Self::Block(height) => format!("/v1/proofs/blocks/{height}"),
+            Self::Record { key, at_height } => {
+                let key = hex::encode(key.encode());
+                format!("/v1/proofs/records/{key}{}", at(*at_height))
+            }
+            Self::List { list, at_height } => {
+                let list = borsh::to_vec(list).expect("a vector takes every byte");
+                format!("/v1/proofs/lists/{}{}", hex::encode(list), at(*at_height))
+            }
+        }
+    }
+
+    /// The height that was asked for.
+    fn at_height(&self) -> Option<u64> {
+        match self {
+            Self::Record { at_height, .. } | Self::List { at_height, .. } => *at_height,
+            _ => None,
         }
     }
 
@@ -55,25 +86,39 @@ impl Subject {
             Self::Account(id) => Some(StateKey::Account(*id)),
             Self::Key(id, index) => Some(StateKey::AccountKey(*id, *index)),
             Self::Grant(id, reader) => Some(StateKey::Grant(id.clone(), *reader)),
-            Self::Transaction(_) | Self::Block(_) => None,
+            Self::Record { key, .. } => Some(key.clone()),
+            Self::Transaction(_) | Self::Block(_) | Self::List { .. } => None,
         }
     }
 
     /// Whether a bundle, if it is true, answers the question.
     fn check(&self, bundle: &Bundle) -> Result<(), ClientError> {
+        let got = bundle.header.height.0;
+        if let Some(expected) = self.at_height()
+            && expected != got
+        {
+            return Err(ClientError::OtherClaim {
+                expected: format!("{self} at height {expected}"),
+                got: format!("height {got}"),
+            });
+        }
+        let own = self.state_key();
+        let is = |key: StateKey| own.as_ref() == Some(&key);
         let about = match &bundle.claim {
-            Claim::Version { id, .. } => *self == Self::Version(id.clone()),
-            Claim::Account { id, .. } => *self == Self::Account(*id),
-            Claim::Grant { id, reader, .. } => *self == Self::Grant(id.clone(), *reader),
+            Claim::Version { id, .. } => is(StateKey::Version(id.clone())),
+            Claim::Account { id, .. } => is(StateKey::Account(*id)),
+            Claim::Grant { id, reader, .. } => is(StateKey::Grant(id.clone(), *reader)),
             Claim::Record { key, .. } => {
-                // A grant that was revoked is a record like any other.
-                matches!(self, Self::Key(..) | Self::Grant(..))
-                    && self.state_key().as_ref() == Some(key)
+                // A grant that was revoked is a record like any other; a version and an account never are.
+                !matches!(key, StateKey::Version(_) | StateKey::Account(_)) && is(key.clone())
             }
-            Claim::Absent { key, .. } => self.state_key().as_ref() == Some(key),
+            Claim::Absent { key, .. } => is(key.clone()),
+            Claim::List(proof) => {
+                matches!(self, Self::List { list, .. } if *list == proof.list)
+            }
             Claim::Transaction(proof) => *self == Self::Transaction(proof.receipt.tx_hash),
             Claim::Block => *self == Self::Block(bundle.header.height.0),
-            Claim::Records(_) | Claim::List(_) => false,
+            Claim::Records(_) => false,
         };
         if about {
             return Ok(());
@@ -94,7 +139,30 @@ impl fmt::Display for Subject {
             Self::Grant(id, reader) => write!(f, "grant of {id} to {reader}"),
             Self::Transaction(hash) => write!(f, "transaction {}", hash.reference()),
             Self::Block(height) => write!(f, "block {height}"),
+            Self::Record { key, .. } => record_name(key, f),
+            Self::List { list, .. } => write!(f, "the list {list:?}"),
         }
+    }
+}
+
+/// `?at_height=`, where there is one.
+fn at(height: Option<u64>) -> String {
+    height.map_or_else(String::new, |height| format!("?at_height={height}"))
+}
+
+/// What lies at a key, in words where it has some.
+fn record_name(key: &StateKey, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match key {
+        StateKey::Alias(model, alias) => write!(f, "alias {alias} of {model}"),
+        StateKey::Yank(id) => write!(f, "notice that {id} is yanked"),
+        StateKey::Deprecation(id) => write!(f, "notice that {id} is deprecated"),
+        StateKey::Lineage(id) => write!(f, "lineage of {id}"),
+        StateKey::Transfer(model) => write!(f, "offer of {model}"),
+        StateKey::Model(model) => write!(f, "model {model}"),
+        StateKey::Namespace(namespace) => write!(f, "namespace {namespace}"),
+        StateKey::Tag(subject, tag) => write!(f, "tag {tag} of {subject}"),
+        StateKey::AccessRequest(id, reader) => write!(f, "request of {reader} for {id}"),
+        other => write!(f, "record {other:?}"),
     }
 }
 
@@ -133,7 +201,8 @@ pub struct Audited {
 }
 
 /// Checks a bundle's bytes against the genesis document, and the newest header seen if there is a place for one. It
-/// opens no connection: everything needed is in the bytes.
+/// opens no connection: everything needed is in the bytes. A bundle that begins in a later epoch than the first is
+/// checked against the newest epoch whose validators were seen, if it begins in that one.
 ///
 /// With `max_age`, a claim about how things are is refused when it is older by this computer's clock.
 ///
@@ -147,12 +216,18 @@ pub fn audit(
     heads: Option<&HeadStore>,
 ) -> Result<Audited, ClientError> {
     let bundle = Bundle::decode(bytes)?;
-    let anchor = Anchor::genesis(genesis)?;
+    let mut anchor = Anchor::genesis(genesis)?;
+    if let Some(heads) = heads.filter(|_| bundle.begins() != anchor.epoch())
+        && let Some(kept) = heads.load_epoch(anchor.chain_id())?
+        && kept.epoch() == bundle.begins()
+    {
+        anchor = kept;
+    }
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).ok();
     let now_ms = now_ms.and_then(|since| u64::try_from(since.as_millis()).ok());
     let verified = verify(&bundle, &anchor, now_ms, max_age)?;
     let head = match heads {
-        Some(heads) => heads.observe(&verified, None)?,
+        Some(heads) => heads.take_note(&verified)?,
         None => HeadNote::NotKept,
     };
     Ok(Audited {
@@ -163,32 +238,69 @@ pub fn audit(
 }
 
 impl Client {
-    /// Fetches and verifies a bundle; as [`Client::prove`], for those who only want the file.
+    /// Fetches and verifies a bundle for a file: as [`Client::prove`], but it begins at genesis, so that whoever has the
+    /// genesis document can check it.
     ///
     /// # Errors
-    /// As [`Client::prove`].
+    /// As [`Client::prove`]; and [`ClientError::Refused`] with the code `bundle_too_long` when the way from genesis does
+    /// not fit: [`Client::prove_since`] leaves its beginning out.
     pub async fn fetch_bundle(&self, subject: &Subject) -> Result<Bundle, ClientError> {
-        Ok(self.prove(subject).await?.0)
+        Ok(self.prove_since(subject, Epoch(0)).await?.0)
+    }
+
+    /// Fetches a bundle that begins in this epoch, for readers who know its validators, and verifies it.
+    ///
+    /// # Errors
+    /// As [`Client::prove`] and [`Client::epoch_anchor`].
+    pub async fn prove_since(
+        &self,
+        subject: &Subject,
+        epoch: Epoch,
+    ) -> Result<(Bundle, Verified), ClientError> {
+        let anchor = self.epoch_anchor(epoch).await?;
+        self.prove_from(subject, &anchor).await
     }
 
     /// Fetches a bundle about a subject and verifies it against the genesis document and the newest header seen. The
     /// bundle says what the subject is, or that it does not exist. A node whose proof does not hold is passed over.
+    /// The bundle begins in the newest epoch whose validators are known ([`Client::newest_epoch`]);
+    /// [`Client::fetch_bundle`] gives one for everybody.
     ///
     /// # Errors
     /// [`ClientError::Audit`], [`ClientError::Bundle`] or [`ClientError::OtherClaim`] when no node gave a proof that
     /// holds, [`ClientError::Head`] when it contradicts the newest header seen, [`ClientError::Refused`] for a
     /// transaction or block that is not final, [`ClientError::Unreachable`].
     pub async fn prove(&self, subject: &Subject) -> Result<(Bundle, Verified), ClientError> {
+        let known = self.newest_epoch().await?;
+        match self.prove_from(subject, &known).await {
+            Err(error) if error.is_refusal(code::BUNDLE_TOO_LONG) => {
+                let newest = self.catch_up().await?;
+                self.prove_from(subject, &newest).await
+            }
+            proved => proved,
+        }
+    }
+
+    async fn prove_from(
+        &self,
+        subject: &Subject,
+        anchor: &Anchor,
+    ) -> Result<(Bundle, Verified), ClientError> {
+        let mut path = subject.path();
+        if anchor.epoch() > Epoch(0) {
+            let mark = if path.contains('?') { '&' } else { '?' };
+            path += &format!("{mark}since_epoch={}", anchor.epoch());
+        }
         let call = Call {
             max_bytes: MAX_BUNDLE_BYTES,
-            ..Call::get(subject.path())
+            ..Call::get(path)
         };
         let begun = Instant::now();
         let (bundle, verified) = loop {
             let read = |body: &[u8]| -> Result<(Bundle, Verified), ClientError> {
                 let bundle = Bundle::decode(body)?;
                 subject.check(&bundle)?;
-                let verified = verify(&bundle, &self.inner.anchor, None, None)?;
+                let verified = verify(&bundle, anchor, None, None)?;
                 Ok((bundle, verified))
             };
             let answer = self
@@ -205,6 +317,7 @@ impl Client {
             }
         };
         self.note_head(&verified).await?;
+        self.learn_from(&verified).await?;
         Ok((bundle, verified))
     }
 
@@ -292,7 +405,7 @@ impl Client {
     }
 }
 
-fn absent(subject: &Subject) -> ClientError {
+pub(crate) fn absent(subject: &Subject) -> ClientError {
     ClientError::NotFound {
         what: subject.to_string(),
     }
@@ -306,6 +419,14 @@ fn not_yet(subject: &Subject, error: &ClientError) -> bool {
         ClientError::Unreachable { failures } => failures.iter().any(
             |failure| matches!(&failure.error, CallError::Unavailable(problem) if waits(problem)),
         ),
+        // A height that another node named, and that this one reaches in a moment.
+        ClientError::Refused { problem, .. } if waits(problem) => {
+            let last = problem
+                .values
+                .get("last_final")
+                .and_then(|last| last.as_u64());
+            subject.at_height() > last
+        }
         error => {
             matches!(subject, Subject::Transaction(_))
                 && error.is_refusal(code::TRANSACTION_NOT_FOUND)
@@ -314,7 +435,7 @@ fn not_yet(subject: &Subject, error: &ClientError) -> bool {
 }
 
 /// When proofs came and none held, that is what is to be told, not that nobody was reached.
-fn unmasked(error: ClientError) -> ClientError {
+pub(crate) fn unmasked(error: ClientError) -> ClientError {
     let ClientError::Unreachable { mut failures } = error else {
         return error;
     };

@@ -33,9 +33,10 @@ pub struct Pulled {
 impl Session {
     /// Pulls a version into the folder `target`, which must not exist or be empty. Record and grant are proved, the
     /// data key is checked against its commitment, and the files against the model hash before they are put in place.
+    /// That the version is not yanked is proved first.
     ///
     /// # Errors
-    /// What [`Session::data_key`] says, and [`ClientError::Package`] naming the store, blob or file.
+    /// [`ClientError::Yanked`], what [`Session::data_key`] says, and [`ClientError::Package`] naming the store, blob or file.
     pub async fn pull(
         &self,
         id: &VersionId,
@@ -51,6 +52,42 @@ impl Session {
     /// # Errors
     /// As [`Session::pull`].
     pub async fn pull_from(
+        &self,
+        id: &VersionId,
+        target: &Path,
+        sources: &Sources,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Pulled, ClientError> {
+        if let Some(notice) = self.client().proved_yank(id).await? {
+            return Err(ClientError::Yanked {
+                version: Box::new(id.clone()),
+                since: notice.at,
+                reason: notice.reason,
+            });
+        }
+        self.pull_even_yanked_from(id, target, sources, progress)
+            .await
+    }
+
+    /// As [`Session::pull`], and of a yanked version too: for those who look into why it was yanked.
+    ///
+    /// # Errors
+    /// As [`Session::pull`], without [`ClientError::Yanked`].
+    pub async fn pull_even_yanked(
+        &self,
+        id: &VersionId,
+        target: &Path,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Pulled, ClientError> {
+        self.pull_even_yanked_from(id, target, &Sources::default(), progress)
+            .await
+    }
+
+    /// As [`Session::pull_from`], and of a yanked version too.
+    ///
+    /// # Errors
+    /// As [`Session::pull`], without [`ClientError::Yanked`].
+    pub async fn pull_even_yanked_from(
         &self,
         id: &VersionId,
         target: &Path,
@@ -86,6 +123,7 @@ impl Session {
         progress: Arc<dyn Progress>,
         begun: Instant,
     ) -> Result<Pulled, ClientError> {
+        let manifest_digest = open.manifest_digest;
         let version = open.version.value;
         let options = PullOptions {
             progress,
@@ -93,7 +131,7 @@ impl Session {
         };
         let pulled = cairn_artifacts::pull(
             stores,
-            &version.manifest_digest,
+            &manifest_digest,
             &version.model_hash,
             open.data_key.as_ref(),
             target,
@@ -132,7 +170,7 @@ impl Session {
         let open = self.open_version(id).await?;
         let stores = self.sources(sources).await?;
         let version = open.version.value;
-        let digest = &version.manifest_digest;
+        let digest = &open.manifest_digest;
         let manifest =
             cairn_artifacts::fetch_manifest(&stores, digest, open.data_key.as_ref()).await?;
         let (expected, got) = (version.model_hash, manifest.model_hash());

@@ -4,11 +4,13 @@ use cairn_runtime::{ModelName, VersionId};
 use std::{fmt, str::FromStr};
 use thiserror::Error;
 
-/// `namespace/name@version`, `namespace/name` or `sha256:HEX`.
+/// `namespace/name@version`, `namespace/name:alias`, `namespace/name` or `sha256:HEX`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reference {
     /// One version.
     Version(VersionId),
+    /// The version that an alias of a model points at.
+    Alias(ModelName, String),
     /// The latest version of a model.
     Model(ModelName),
     /// A model hash.
@@ -18,7 +20,7 @@ pub enum Reference {
 /// A text that names no version.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error(
-    "{text:?} is not a reference: {reason}; expected namespace/name@version, namespace/name or sha256:<64 hexadecimal digits>"
+    "{text:?} is not a reference: {reason}; expected namespace/name@version, namespace/name:alias, namespace/name or sha256:<64 hexadecimal digits>"
 )]
 pub struct ParseReferenceError {
     /// The text.
@@ -31,6 +33,7 @@ impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Version(id) => id.fmt(f),
+            Self::Alias(model, alias) => write!(f, "{model}:{alias}"),
             Self::Model(name) => name.fmt(f),
             Self::Digest(digest) => f.write_str(&digest.reference()),
         }
@@ -53,6 +56,11 @@ impl FromStr for Reference {
             let id: VersionId = text.parse().map_err(|error| refused(&error))?;
             id.check().map_err(|error| refused(&error))?;
             Ok(Self::Version(id))
+        } else if let Some((model, alias)) = text.split_once(':') {
+            let name: ModelName = model.parse().map_err(|error| refused(&error))?;
+            name.check().map_err(|error| refused(&error))?;
+            cairn_runtime::check_name(alias).map_err(|error| refused(&error))?;
+            Ok(Self::Alias(name, alias.to_owned()))
         } else {
             let name: ModelName = text.parse().map_err(|error| refused(&error))?;
             name.check().map_err(|error| refused(&error))?;

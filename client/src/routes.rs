@@ -194,14 +194,16 @@ impl Client {
         self.ask_json("/v1/params".to_owned()).await
     }
 
-    /// The version that a reference names, on a node's word: what the version is has to be proved.
+    /// The version that a reference names: where an alias points is proved, what is the latest version and who holds a
+    /// digest is a node's word.
     ///
     /// # Errors
-    /// [`ClientError::NotFound`] for a model without versions, [`ClientError::Ambiguous`] for a digest that
+    /// [`ClientError::NotFound`] for a model without versions and an alias that points nowhere, [`ClientError::Ambiguous`] for a digest that
     /// several namespaces hold, [`ClientError::Refused`] for what does not exist.
     pub async fn resolve(&self, reference: &Reference) -> Result<VersionId, ClientError> {
         match reference {
             Reference::Version(id) => Ok(id.clone()),
+            Reference::Alias(model, alias) => self.proved_alias(model, alias, None).await,
             Reference::Model(model) => {
                 let latest = self.model(model).await?.data.latest;
                 let version = latest.ok_or_else(|| ClientError::NotFound {

@@ -12,9 +12,7 @@ use cairn_api::{AccountView, Answer, code};
 use cairn_audit::Claim;
 use cairn_consensus::BlockId;
 use cairn_crypto::{AccountKeys, DataKey, Digest};
-use cairn_runtime::{
-    AccountId, Confidentiality, Grant, Operation, Outcome, Receipt, Version, VersionId,
-};
+use cairn_runtime::{AccountId, Grant, Operation, Outcome, Receipt, Version, VersionId};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
@@ -234,29 +232,39 @@ impl Session {
     /// The data key of a version that this account may read, from its grant; `None` for a public version.
     ///
     /// # Errors
-    /// [`ClientError::NoGrant`], [`ClientError::KeyCommit`], [`ClientError::Seal`], and what [`Client::prove`] says.
+    /// [`ClientError::NoGrant`], [`ClientError::OldDataKey`], [`ClientError::KeyCommit`], [`ClientError::Seal`], and what [`Client::prove`] says.
     pub async fn data_key(&self, id: &VersionId) -> Result<Option<DataKey>, ClientError> {
         Ok(self.open_version(id).await?.data_key)
     }
 
-    /// Version, grant and data key, all proved.
+    /// Version, grant and data key in force, all proved.
     pub(crate) async fn open_version(&self, id: &VersionId) -> Result<OpenVersion, ClientError> {
-        let version = self.client().version_with_proof(id).await?;
-        if version.value.confidentiality == Confidentiality::Public {
+        let (client, account) = (self.client(), self.account());
+        let version = client.version_with_proof(id).await?;
+        let Some(in_force) = client.data_key_in_force(&version.value).await? else {
             return Ok(OpenVersion {
+                manifest_digest: version.value.manifest_digest,
                 version,
                 grant: None,
                 data_key: None,
             });
-        }
-        let (client, account) = (self.client(), self.account());
+        };
         let grant = client.proved_grant(id, &account).await?;
         let grant = grant.ok_or_else(|| ClientError::NoGrant {
             version: id.clone(),
             account,
         })?;
-        let key = self.unseal(&version.value, &grant)?;
+        if grant.generation != in_force.generation {
+            return Err(ClientError::OldDataKey {
+                version: Box::new(id.clone()),
+                account,
+                got: grant.generation,
+                expected: in_force.generation,
+            });
+        }
+        let key = self.unseal(id, &in_force.key_commit, &grant)?;
         Ok(OpenVersion {
+            manifest_digest: in_force.manifest_digest,
             version,
             grant: Some(grant),
             data_key: Some(key),
@@ -264,18 +272,55 @@ impl Session {
     }
 
     /// Opens a grant with the one of the account's keys that it was sealed to.
-    fn unseal(&self, version: &Version, grant: &Grant) -> Result<DataKey, ClientError> {
+    fn unseal(
+        &self,
+        id: &VersionId,
+        key_commitment: &Digest,
+        grant: &Grant,
+    ) -> Result<DataKey, ClientError> {
         let chain_id = self.client().chain_id();
         for keys in std::iter::once(self.keys()).chain(&self.inner.former) {
-            match open_grant(chain_id, version, grant, keys) {
+            match open_grant(chain_id, id, key_commitment, grant, keys) {
                 Err(ClientError::Seal(_)) => {}
                 opened => return opened,
             }
         }
         Err(ClientError::OtherKey {
-            version: version.id.clone(),
+            version: id.clone(),
             key_index: grant.key_index,
         })
+    }
+
+    /// Seals the data key of a version that this account can read to the account's newest key, after the account
+    /// rotated its keys: earlier ones are then needed no more.
+    ///
+    /// # Errors
+    /// [`ClientError::Invalid`] for a public version; else as [`Session::grant`].
+    pub async fn reseal(&self, id: &VersionId) -> Result<Final, ClientError> {
+        let open = self.open_version(id).await?;
+        let (Some(key), Some(own)) = (open.data_key, open.grant) else {
+            return Err(not_private(id));
+        };
+        let to = self.client().recipient(&self.account()).await?;
+        let chain_id = self.client().chain_id();
+        let sealed = seal_for(chain_id, id, own.generation, &key, &to)?;
+        let Operation::GrantAccess {
+            id,
+            key_index,
+            generation,
+            sealed,
+            ..
+        } = sealed
+        else {
+            return Err(not_private(id));
+        };
+        let operation = Operation::ResealAccess {
+            id,
+            key_index,
+            generation,
+            sealed,
+        };
+        self.transact(vec![operation]).await
     }
 
     /// Gives a reader access to a private version that this account can read: seals the data key to the reader's
@@ -299,6 +344,8 @@ impl Session {
 /// A version that the account may read.
 pub(crate) struct OpenVersion {
     pub(crate) version: Proved<Version>,
+    /// SHA-256 of the manifest stored under the data key in force.
+    pub(crate) manifest_digest: Digest,
     pub(crate) grant: Option<Grant>,
     pub(crate) data_key: Option<DataKey>,
 }

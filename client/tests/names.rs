@@ -31,6 +31,14 @@ proptest! {
     }
 
     #[test]
+    fn a_reference_to_an_alias_reads_back(namespace in name(), model in name(), alias in name()) {
+        let text = format!("{namespace}/{model}:{alias}");
+        let reference: Reference = text.parse().unwrap();
+        prop_assert!(matches!(reference, Reference::Alias(..)));
+        prop_assert_eq!(reference.to_string(), text);
+    }
+
+    #[test]
     fn a_reference_to_a_digest_reads_back(bytes: [u8; 32]) {
         let text = Digest::new(bytes).reference();
         let reference: Reference = text.parse().unwrap();

@@ -6,7 +6,7 @@ mod chain;
 use cairn_audit::{AuditError, HeadError, verify};
 use cairn_client::{Client, ClientConfig, ClientError, HeadNote, HeadStore, Subject, audit};
 use cairn_crypto::Digest;
-use cairn_runtime::{AccountId, StateKey, VersionId};
+use cairn_runtime::{AccountId, Alias, List, StateKey, VersionId};
 use chain::{Answer, CHAIN, FORK, bundle, key, node, ok, parameter, problem};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -60,6 +60,35 @@ async fn the_newest_keys_of_an_account_are_proved() {
 }
 
 #[tokio::test]
+async fn any_record_is_proved_or_its_absence_as_of_the_height_that_was_asked_for() {
+    let answer = |line: &str| {
+        assert!(line.contains("/v1/proofs/records/"), "{line}");
+        let height = if line.contains("at_height") {
+            parameter(line, "at_height")
+        } else {
+            12
+        };
+        let (path, _) = line.split_once('?').unwrap_or((line, ""));
+        let key = hex::decode(path.rsplit_once('/').unwrap().1).unwrap();
+        bundle(&CHAIN.record(StateKey::decode(&key).unwrap(), height))
+    };
+    let client = CHAIN.client(vec![node(answer).await.endpoint]);
+    let count = client
+        .proved_record::<u64>(StateKey::AccountCount, Some(4))
+        .await
+        .unwrap();
+    assert_eq!((count.value, count.verified.height.0), (Some(1), 4));
+    assert_eq!(client.proved_yank(&version()).await.unwrap(), None);
+    let alias = client.proved_alias(&version().model, "stable", None).await;
+    assert!(matches!(alias, Err(ClientError::NotFound { .. })));
+    let other = client
+        .proved_record::<Alias>(StateKey::AccountCount, None)
+        .await
+        .unwrap_err();
+    assert!(matches!(other, ClientError::Audit(_)), "{other}");
+}
+
+#[tokio::test]
 async fn a_true_proof_about_something_else_is_no_answer() {
     let other = |_: &str| bundle(&CHAIN.record(StateKey::Account(CHAIN.admin), 1));
     let client = CHAIN.client(vec![node(other).await.endpoint]);
@@ -70,6 +99,18 @@ async fn a_true_proof_about_something_else_is_no_answer() {
         Subject::Grant(version(), CHAIN.admin),
         Subject::Transaction(Digest::ZERO),
         Subject::Block(1),
+        Subject::Record {
+            key: StateKey::Yank(version()),
+            at_height: None,
+        },
+        Subject::Record {
+            key: StateKey::Account(CHAIN.admin),
+            at_height: Some(2),
+        },
+        Subject::List {
+            list: List::Accounts,
+            at_height: None,
+        },
     ] {
         let error = client.prove(&subject).await.unwrap_err();
         assert!(matches!(error, ClientError::OtherClaim { .. }), "{error}");

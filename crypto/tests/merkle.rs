@@ -1,5 +1,8 @@
 //! The Merkle tree against the published vectors of Certificate Transparency, against RFC 6962's recursive
 //! definition, and against everything that is not a proof.
+//!
+//! The vectors are those of the reference implementation (github.com/google/certificate-transparency,
+//! `cpp/merkletree/merkle_tree_test.cc`), also kept by its successor (github.com/transparency-dev/merkle, `testonly`).
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,6 +1,7 @@
 //! Who decides now, and who is who: the validators in force on the ledger, in the terms of consensus and of the
 //! network.
 
+use crate::acquaintance::Acquaintance;
 use cairn_consensus::{Validator, ValidatorId, ValidatorSet, ValidatorSetError};
 use cairn_p2p::{PeerConfig, PeerId, peer_id};
 use cairn_runtime::ValidatorRecord;
@@ -17,7 +18,8 @@ pub struct Addresses {
     pub data: SocketAddr,
 }
 
-/// See the [module](self). Shared by all of the node; changed by the driver alone, when an epoch ends.
+/// See the [module](self). Shared by all of the node; changed by the driver alone, when an epoch ends or the registry of
+/// validators changes.
 #[derive(Debug)]
 pub struct Committee {
     /// Whose node this is.
@@ -27,17 +29,17 @@ pub struct Committee {
     seats: RwLock<Arc<Seats>>,
 }
 
-/// The validators of one epoch, and who may still connect from the one before.
+/// The validators of one epoch, and who may connect besides them.
 #[derive(Debug)]
 pub struct Seats {
     /// In the order of the ledger.
     pub records: Vec<ValidatorRecord>,
     /// The same for consensus.
     pub set: ValidatorSet,
+    /// Everybody who may connect, those of the set among them.
+    known: Vec<Acquaintance>,
     peer_of: HashMap<ValidatorId, PeerId>,
     id_of: HashMap<PeerId, ValidatorId>,
-    /// Who decided in the epoch before, leavers included: they may miss what ended it, and ask.
-    former: Vec<ValidatorRecord>,
 }
 
 /// The validator set of consensus that the ledger's records say.
@@ -56,17 +58,24 @@ pub fn validator_set(records: &[ValidatorRecord]) -> Result<ValidatorSet, Valida
 impl Seats {
     fn new(
         records: Vec<ValidatorRecord>,
-        former: Vec<ValidatorRecord>,
+        known: Vec<Acquaintance>,
     ) -> Result<Self, ValidatorSetError> {
         let mut seats = Self {
             set: validator_set(&records)?,
             peer_of: HashMap::new(),
             id_of: HashMap::new(),
             records,
-            former,
+            known,
         };
-        // Present keys take the place of former ones.
-        for record in seats.former.iter().chain(&seats.records) {
+        for node in &seats.known {
+            for key in &node.transport_keys {
+                let peer = peer_id(key);
+                seats.peer_of.insert(node.id, peer);
+                seats.id_of.insert(peer, node.id);
+            }
+        }
+        // The key in force, where the registry has a newer one already.
+        for record in &seats.records {
             let peer = peer_id(&record.transport_key);
             seats.peer_of.insert(record.id.0, peer);
             seats.id_of.insert(peer, record.id.0);
@@ -76,7 +85,7 @@ impl Seats {
 }
 
 impl Committee {
-    /// The committee as node `me` sees it; `addresses` by the validators' names; `former` decided in the epoch before.
+    /// The committee as node `me` sees it; `addresses` by the validators' names.
     ///
     /// # Errors
     /// When the records make no set.
@@ -84,9 +93,9 @@ impl Committee {
         me: ValidatorId,
         addresses: BTreeMap<String, Addresses>,
         records: Vec<ValidatorRecord>,
-        former: Vec<ValidatorRecord>,
+        known: Vec<Acquaintance>,
     ) -> Result<Self, ValidatorSetError> {
-        let seats = Seats::new(records, former)?;
+        let seats = Seats::new(records, known)?;
         Ok(Self {
             me,
             addresses,
@@ -106,15 +115,22 @@ impl Committee {
         self.seats().set.clone()
     }
 
-    /// The next epoch's validators take their seats.
+    /// The ledger names other validators, or others who may connect. Whether anything is new.
     ///
     /// # Errors
     /// When the records make no set.
-    pub fn change(&self, records: Vec<ValidatorRecord>) -> Result<(), ValidatorSetError> {
-        let former = self.seats().records.clone();
-        let next = Arc::new(Seats::new(records, former)?);
+    pub fn change(
+        &self,
+        records: Vec<ValidatorRecord>,
+        known: Vec<Acquaintance>,
+    ) -> Result<bool, ValidatorSetError> {
+        let present = self.seats();
+        if present.records == records && present.known == known {
+            return Ok(false);
+        }
+        let next = Arc::new(Seats::new(records, known)?);
         *self.seats.write().unwrap_or_else(PoisonError::into_inner) = next;
-        Ok(())
+        Ok(true)
     }
 
     /// The network name of a validator.
@@ -147,28 +163,27 @@ impl Committee {
         mine.map(|record| record.transport_key.clone())
     }
 
-    /// Who may connect, and where to dial those whose addresses are known.
+    /// Who may connect, and where to dial those whose addresses are known. Of several keys of a node the one in force is
+    /// dialled, and the newest.
     #[must_use]
     pub fn network_peers(&self) -> Vec<PeerConfig> {
         let seats = self.seats();
-        let known: BTreeMap<PeerId, &ValidatorRecord> = seats
-            .former
-            .iter()
-            .chain(&seats.records)
-            .filter(|record| record.id.0 != self.me)
-            .map(|record| (peer_id(&record.transport_key), record))
-            .collect();
-        known
-            .into_iter()
-            .map(|(peer, record)| {
-                let addresses = self.addresses.get(&record.name);
-                PeerConfig {
+        let mut peers = Vec::new();
+        for node in seats.known.iter().filter(|node| node.id != self.me) {
+            let addresses = self.addresses.get(&node.name);
+            let in_force = seats.peer_of.get(&node.id).copied();
+            let newest = node.transport_keys.last().map(peer_id);
+            for peer in node.transport_keys.iter().map(peer_id) {
+                let dialled = Some(peer) == in_force || Some(peer) == newest;
+                let addresses = addresses.filter(|_| dialled);
+                peers.push(PeerConfig {
                     peer,
                     consensus_addr: addresses.map(|at| at.consensus),
                     data_addr: addresses.map(|at| at.data),
-                }
-            })
-            .collect()
+                });
+            }
+        }
+        peers
     }
 }
 
@@ -193,8 +208,24 @@ mod tests {
         }
     }
 
+    fn known(records: &[&ValidatorRecord], also: Option<&ValidatorRecord>) -> Vec<Acquaintance> {
+        let acquaintance = |record: &&ValidatorRecord| Acquaintance {
+            id: record.id.0,
+            name: record.name.clone(),
+            transport_keys: vec![record.transport_key.clone()],
+        };
+        let mut known: Vec<Acquaintance> = records.iter().map(acquaintance).collect();
+        if let Some(record) = also {
+            let of = known.iter_mut().find(|node| node.id == record.id.0);
+            of.unwrap()
+                .transport_keys
+                .push(record.transport_key.clone());
+        }
+        known
+    }
+
     #[test]
-    fn leavers_may_connect_until_the_next_change_and_new_keys_count_at_once() {
+    fn the_known_may_connect_with_every_key_and_are_dialled_by_the_one_in_force_and_the_newest() {
         let (a, b, c, d) = (
             record("a", 1),
             record("b", 2),
@@ -206,35 +237,53 @@ mod tests {
             consensus: "127.0.0.1:1".parse().unwrap(),
             data: "127.0.0.1:2".parse().unwrap(),
         };
-        let addresses = [("b".to_owned(), at)].into_iter().collect();
+        let addresses = ["b", "c"].map(|name| (name.to_owned(), at));
         let present = vec![a.clone(), b.clone(), c.clone()];
-        let committee = Committee::new(a.id.0, addresses, present, Vec::new());
-        let committee = committee.unwrap();
-        let listed = |committee: &Committee| -> Vec<PeerId> {
-            let peers = committee.network_peers();
-            peers.iter().map(|config| config.peer).collect()
+        let committee = Committee::new(
+            a.id.0,
+            addresses.into_iter().collect(),
+            present.clone(),
+            known(&[&a, &b, &c], None),
+        )
+        .unwrap();
+        let listed = |dialled: bool| -> Vec<PeerId> {
+            let peers = committee.network_peers().into_iter();
+            let peers = peers.filter(|config| !dialled || config.data_addr.is_some());
+            peers.map(|config| config.peer).collect()
         };
         assert_eq!(committee.others(), [peer(&b), peer(&c)]);
-        let dialled = committee.network_peers();
-        let dialled: Vec<bool> = dialled
-            .iter()
-            .map(|config| config.data_addr.is_some())
-            .collect();
-        assert_eq!(dialled.iter().filter(|known| **known).count(), 1);
+        assert_eq!(listed(false), [peer(&b), peer(&c)]);
+        assert!(
+            !committee
+                .change(present.clone(), known(&[&a, &b, &c], None))
+                .unwrap()
+        );
 
-        // b leaves, c has a new transport key, d joins.
+        // c records a new transport key, d joins the registry: both may connect, and nobody else decides yet.
         let moved = record("c", 5);
-        committee
-            .change(vec![a.clone(), moved.clone(), d.clone()])
-            .unwrap();
-        assert_eq!(committee.others(), [peer(&moved), peer(&d)]);
-        assert!(listed(&committee).contains(&peer(&b)));
-        assert!(listed(&committee).contains(&peer(&c)));
-        assert_eq!(committee.peer(&c.id.0), Some(peer(&moved)));
-        assert_eq!(committee.id(&peer(&b)), Some(b.id.0));
+        let registry = known(&[&a, &b, &c, &d], Some(&moved));
+        assert!(committee.change(present, registry.clone()).unwrap());
+        assert_eq!(committee.others(), [peer(&b), peer(&c)]);
+        assert_eq!(listed(false), [peer(&b), peer(&c), peer(&moved), peer(&d)]);
+        assert_eq!(listed(true), [peer(&b), peer(&c), peer(&moved)]);
+        assert_eq!(committee.peer(&c.id.0), Some(peer(&c)));
+        assert_eq!(committee.id(&peer(&moved)), Some(c.id.0));
+        assert_eq!(committee.id(&peer(&d)), Some(d.id.0));
 
-        committee.change(vec![a, moved, d]).unwrap();
-        assert!(!listed(&committee).contains(&peer(&b)));
+        // The next epoch: b left, c votes with the new pair, and what answers to its old key is still c.
+        let next = vec![a.clone(), moved.clone(), d.clone()];
+        assert!(committee.change(next.clone(), registry).unwrap());
+        assert_eq!(committee.others(), [peer(&moved), peer(&d)]);
+        assert_eq!(listed(true), [peer(&b), peer(&moved)]);
+        assert!(listed(false).contains(&peer(&c)));
+        assert_eq!(committee.peer(&c.id.0), Some(peer(&moved)));
+
+        assert!(
+            committee
+                .change(next, known(&[&a, &moved, &d], None))
+                .unwrap()
+        );
+        assert!(!listed(false).contains(&peer(&b)));
         assert_eq!(committee.id(&peer(&b)), None);
     }
 }

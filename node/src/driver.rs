@@ -6,6 +6,7 @@
 //! checked on the worker pool between arrival and step.
 
 mod adoption;
+mod seating;
 
 use crate::accusations::Accusations;
 use crate::committee::Committee;
@@ -18,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::speculation::{ExecutedBlock, Speculation};
 use crate::sync::SyncHandle;
 use crate::timers::Timers;
+use crate::upgrade::{UpgradeNeeded, upgrade_needed};
 use bytes::Bytes;
 use cairn_consensus::{
     Admission, Block, BlockId, BlockRejection, Certificate, Config as ReplicaConfig, Effect, Epoch,
@@ -26,6 +28,7 @@ use cairn_consensus::{
 };
 use cairn_crypto::Digest;
 use cairn_p2p::{Network, Plane};
+use cairn_runtime::tree::StateAt;
 use cairn_storage::{FinalBlock, SafetyWrite, Snapshot, StorageError, Store};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -116,6 +119,9 @@ pub enum DriverError {
          key file that holds it"
     )]
     OtherTransportKey,
+    /// A later version executes what comes next.
+    #[error(transparent)]
+    Upgrade(#[from] UpgradeNeeded),
     /// A block became final whose execution result is gone.
     #[error(
         "block {id} became final but its state is not here; restart the node to execute it again"
@@ -220,12 +226,13 @@ impl Driver {
     /// Works until it is told to stop. `effects` are those of the recovery.
     ///
     /// # Errors
-    /// When the store cannot be written: then nothing more may be signed, and the node must stop.
+    /// [`DriverError`]: nothing more may be signed, and the node must stop.
     pub fn run(
         mut self,
         effects: Vec<Effect>,
         inputs: &Receiver<DriverInput>,
     ) -> Result<(), DriverError> {
+        self.check_version()?;
         self.perform(effects)?;
         loop {
             let first = match inputs.recv_timeout(self.timers.wait(Instant::now(), IDLE)) {
@@ -444,21 +451,6 @@ impl Driver {
         self.commit(&executed, cert, Some(safety))
     }
 
-    /// The ledger named other validators with the block that has just become final.
-    fn seat(&self, records: Vec<cairn_runtime::ValidatorRecord>) -> Result<(), DriverError> {
-        let parts = &self.parts;
-        parts.committee.change(records)?;
-        parts.network.set_peers(parts.committee.network_peers());
-        let set = parts.committee.set();
-        tracing::info!(validators = set.len(), hash = %set.hash(), "other validators decide from here on");
-        match parts.committee.my_transport_key() {
-            Some(key) if cairn_p2p::peer_id(&key) != parts.network.local_peer() => {
-                Err(DriverError::OtherTransportKey)
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// Shows a validator in an old epoch how that one ended.
     fn send_epoch_end(&self, to: &ValidatorId, epoch: Epoch) {
         match epochs::end_of(&self.parts.store, epoch) {
@@ -577,8 +569,8 @@ impl Driver {
         }
         self.parts.speculation.settle(self.tip_height);
         // Before anybody hears of the new tip: what comes next is certified by the new validators.
-        if let Some(records) = &last.next_records {
-            self.seat(records.clone())?;
+        if executed.iter().any(|block| seating::concerns(block)) {
+            self.seat()?;
         }
         for executed in executed {
             self.parts.finality.announce(
@@ -595,7 +587,16 @@ impl Driver {
             transactions = last.transactions.len(),
             "final"
         );
-        Ok(())
+        self.check_version()
+    }
+
+    /// Whether this version of the software may go on. The block after the tip becomes final with the one after that.
+    fn check_version(&self) -> Result<(), DriverError> {
+        let state = StateAt::new(self.parts.store.tree(), self.tip_height);
+        match upgrade_needed(&state, self.tip_height + 2).map_err(EpochError::from)? {
+            Some(needed) => Err(needed.into()),
+            None => Ok(()),
+        }
     }
 
     /// Commits what block sync brought and moves the replica there.

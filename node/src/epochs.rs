@@ -39,23 +39,6 @@ pub fn validators_after(store: &Store, height: Height) -> Result<Vec<ValidatorRe
     query::validators(&StateAt::new(store.tree(), height.0))
 }
 
-/// The validators of the epoch before the one that decides after the block at `height`; none in the first epoch.
-///
-/// # Errors
-/// When the state cannot be read.
-pub fn validators_before(
-    store: &Store,
-    height: Height,
-) -> Result<Vec<ValidatorRecord>, StateError> {
-    let now = StateAt::new(store.tree(), height.0);
-    let current = query::current_epoch(&now)?;
-    // The last block of the epoch before stands below the first of this one, and names the present validators.
-    match current.first_height.checked_sub(2) {
-        Some(still) if current.epoch > 0 => validators_after(store, Height(still)),
-        _ => Ok(Vec::new()),
-    }
-}
-
 /// The last block of an epoch that is over, with its certificate; `None` while the epoch lasts.
 ///
 /// # Errors
@@ -77,18 +60,45 @@ pub fn end_of(store: &Store, epoch: Epoch) -> Result<Option<(Header, FinalityCer
     Ok(Some((header, certificate)))
 }
 
-/// Every change of validators before `epoch`, oldest first: what leads from genesis to the validators of `epoch`.
+/// The changes of validators that ended the epochs from `first` to the one before `epoch`, oldest first, as many as have
+/// at most `max_bytes` together, and one in any case.
 ///
 /// # Errors
 /// [`EpochError`].
-pub fn changes_before(store: &Store, epoch: Epoch) -> Result<Vec<EpochChange>, EpochError> {
-    let endings = endings(store, Epoch(0), epoch, usize::MAX)?.into_iter();
-    let changes = endings.map(|ending| EpochChange {
-        header: ending.header,
-        certificate: ending.certificate,
-        validators: ending.validators,
-    });
-    Ok(changes.collect())
+pub fn changes(
+    store: &Store,
+    first: Epoch,
+    epoch: Epoch,
+    max_bytes: usize,
+) -> Result<Vec<EpochChange>, EpochError> {
+    let (mut changes, mut bytes) = (Vec::new(), 0_usize);
+    for past in first.0..epoch.0 {
+        let Some(ending) = endings(store, Epoch(past), epoch, 1)?.pop() else {
+            break;
+        };
+        let change = EpochChange {
+            header: ending.header,
+            certificate: ending.certificate,
+            validators: ending.validators,
+        };
+        let length = borsh::object_length(&change).unwrap_or(usize::MAX);
+        bytes = bytes.saturating_add(length);
+        if bytes > max_bytes && !changes.is_empty() {
+            break;
+        }
+        changes.push(change);
+    }
+    Ok(changes)
+}
+
+/// Height of the first block of an epoch; `None` before it begins.
+///
+/// # Errors
+/// When the state cannot be read.
+pub fn first_height(store: &Store, epoch: Epoch) -> Result<Option<Height>, EpochError> {
+    let now = StateAt::new(store.tree(), store.tip()?.height.0);
+    let record = state::read::<EpochRecord>(&now, &StateKey::EpochAt(epoch.0))?;
+    Ok(record.map(|record| Height(record.first_height)))
 }
 
 /// The ends of the epochs from `first` to the one before `epoch`, oldest first, `most` at most.

@@ -102,6 +102,12 @@ impl NodeHandle {
         &self.parts.genesis
     }
 
+    /// Tells what became final.
+    #[must_use]
+    pub fn finality(&self) -> &Finality {
+        &self.parts.finality
+    }
+
     /// Digest of the genesis document.
     #[must_use]
     pub fn chain_id(&self) -> Digest {

@@ -22,10 +22,12 @@
 //! | `node` | puts a validator together and takes it apart |
 //! | `config` | the TOML file |
 //! | `driver`, `timers` | consensus: step, write, send |
+//! | `upgrade` | from which height on a later version is needed |
 //! | `executor`, `speculation` | execution of blocks that are not final yet |
 //! | `intake`, `mempool`, `dissemination` | transactions on their way into a block |
 //! | `committee`, `epochs` | who decides now, who is who on the network, and who decided before |
 //! | `accusations` | evidence of validators that signed two contents |
+//! | `acquaintance` | who may connect, by the ledger's registry |
 //! | `inbound`, `serve`, `wire` | what other nodes send and ask |
 //! | `fetch`, `sync` | what this node asks others for |
 //! | `snapshot`, `restore`, `recovery` | beginning from a recent state instead of from every block |
@@ -36,6 +38,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accusations;
+pub mod acquaintance;
 pub mod api;
 pub mod committee;
 pub mod config;
@@ -60,4 +63,5 @@ pub mod snapshot;
 pub mod speculation;
 pub mod sync;
 pub mod timers;
+pub mod upgrade;
 pub mod wire;

@@ -21,6 +21,17 @@ use tokio::sync::oneshot;
 /// How long a node may take to answer: to read and send some megabytes.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
 
+/// What came of trying to begin from a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restored {
+    /// The tip has moved to it.
+    Moved,
+    /// No peer has one that helps, or the state could not be had.
+    Failed,
+    /// No peer is in reach.
+    Unreachable,
+}
+
 /// Carries questions to other nodes.
 pub trait Ask: Send + Sync {
     /// The answer; `None` when there is none in time, or none that can be read.
@@ -56,11 +67,11 @@ impl<A: Ask> Restore<A> {
         claimed > self.finality.height().saturating_add(self.after_blocks)
     }
 
-    /// Begins from a recent block if `peers` show one that is far enough ahead; whether the tip has moved there.
-    /// `begun` is called when they do.
-    pub async fn run(&self, peers: &[PeerId], begun: impl FnOnce()) -> bool {
-        let Some(offer) = self.offer(peers).await else {
-            return false;
+    /// Begins from a recent block if `peers` show one that is far enough ahead. `begun` is called when they do.
+    pub async fn run(&self, peers: &[PeerId], begun: impl FnOnce()) -> Restored {
+        let offer = match self.offer(peers).await {
+            Ok(offer) => offer,
+            Err(outcome) => return outcome,
         };
         begun();
         tracing::info!(height = %offer.header.height, "beginning from a snapshot");
@@ -69,11 +80,11 @@ impl<A: Ask> Restore<A> {
             Ok(true) => {}
             Ok(false) => {
                 tracing::warn!(height = %offer.header.height, "no peer has the rest of the state");
-                return false;
+                return Restored::Failed;
             }
             Err(error) => {
                 tracing::error!(%error, "the state cannot be restored");
-                return false;
+                return Restored::Failed;
             }
         }
         let (done, moved) = oneshot::channel();
@@ -82,22 +93,32 @@ impl<A: Ask> Restore<A> {
             done,
         };
         // A driver that is gone means that the node is stopping.
-        self.driver.send(input).is_ok() && moved.await.is_ok()
+        if self.driver.send(input).is_ok() && moved.await.is_ok() {
+            Restored::Moved
+        } else {
+            Restored::Failed
+        }
     }
 
     /// The first offer that holds and is far enough ahead.
-    async fn offer(&self, peers: &[PeerId]) -> Option<Snapshot> {
+    async fn offer(&self, peers: &[PeerId]) -> Result<Snapshot, Restored> {
         let begun = self.store.restoring().ok().flatten();
+        let mut outcome = Restored::Unreachable;
         for peer in peers {
             let tip = self.finality.tip();
             let request = DataRequest::Snapshot {
                 epoch: tip.next_epoch().0,
                 height: begun.map(|begun| begun.height.0),
             };
-            let Some(DataResponse::Snapshot(Some(offer))) = self.network.ask(*peer, request).await
-            else {
-                continue;
+            let offer = match self.network.ask(*peer, request).await {
+                None => continue,
+                Some(DataResponse::Snapshot(Some(offer))) => offer,
+                Some(_) => {
+                    outcome = Restored::Failed;
+                    continue;
+                }
             };
+            outcome = Restored::Failed;
             let (validators, chain_id) = (self.committee.set(), self.chain_id);
             let checked = tokio::task::spawn_blocking(move || {
                 snapshot::check(&offer, &tip, &validators, &chain_id).map(|()| offer)
@@ -108,14 +129,14 @@ impl<A: Ask> Restore<A> {
                     // A state of a higher block that was begun is not given up.
                     let lower = begun.is_some_and(|begun| height < begun.height);
                     if self.is_far(height.0) && !lower {
-                        return Some(*offer);
+                        return Ok(*offer);
                     }
                 }
                 Ok(Err(error)) => tracing::warn!(%peer, %error, "unusable snapshot"),
-                Err(_) => return None,
+                Err(_) => return Err(Restored::Failed),
             }
         }
-        None
+        Err(outcome)
     }
 
     /// Fetches the state; whether it is complete. Who cannot help leaves `peers`.

@@ -8,7 +8,7 @@
 use crate::committee::Committee;
 use crate::executor::{ExecutorHandle, SyncedBlock, Work};
 use crate::finality::Finality;
-use crate::restore::Restore;
+use crate::restore::{Restore, Restored};
 use crate::wire::{BlockBody, DataRequest, DataResponse, MAX_BLOCKS};
 use bytes::Bytes;
 use cairn_consensus::{FinalityCert, Header, ValidatorId, ValidatorSet, payload_root};
@@ -176,8 +176,10 @@ impl Sync {
         let mut candidates = self.candidates(&hint);
         if self.restore.is_far(hint.height) {
             let begun = || active.store(true, Ordering::Release);
-            if self.restore.run(&candidates, begun).await {
-                candidates = self.candidates(&hint); // Others may decide by now.
+            match self.restore.run(&candidates, begun).await {
+                Restored::Moved => candidates = self.candidates(&hint), // Others may decide by now.
+                Restored::Failed => {}
+                Restored::Unreachable => return, // Whoever is ahead says so again.
             }
         }
         let mut candidates = candidates.into_iter();

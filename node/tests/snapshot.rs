@@ -11,7 +11,7 @@ use cairn_crypto::{Digest, Seed, SigningKey};
 use cairn_node::committee::{Committee, validator_set};
 use cairn_node::driver::DriverInput;
 use cairn_node::finality::Finality;
-use cairn_node::restore::{Ask, Restore};
+use cairn_node::restore::{Ask, Restore, Restored};
 use cairn_node::snapshot::{OfferError, check, offer};
 use cairn_node::wire::{DataRequest, DataResponse};
 use cairn_p2p::{PeerId, peer_id};
@@ -154,7 +154,8 @@ impl Chain {
             full.commit(&[block], &certify(&header, 1), None).unwrap();
             parent = header;
         }
-        let committee = Committee::new(records(1)[0].id.0, BTreeMap::new(), records(1), Vec::new()).unwrap();
+        let committee =
+            Committee::new(records(1)[0].id.0, BTreeMap::new(), records(1), Vec::new()).unwrap();
         Self {
             full,
             behind,
@@ -183,7 +184,7 @@ impl Chain {
 
     /// Restores from peers that behave as said, and moves the store as the driver would; whether it did, and who was asked
     /// for chunks.
-    fn restore(&self, behaviours: &[Behaviour], after_blocks: u64) -> (bool, Vec<usize>) {
+    fn restore(&self, behaviours: &[Behaviour], after_blocks: u64) -> (Restored, Vec<usize>) {
         let peers: Vec<PeerId> = (100..).take(behaviours.len()).map(peer).collect();
         let (driver, inputs) = channel();
         let restore = Restore {
@@ -304,7 +305,7 @@ fn peers_that_lie_fall_silent_or_leave_are_replaced_and_the_state_is_whole() {
         Honest,
     ];
     let (moved, asked) = chain.restore(&peers, 10);
-    assert!(moved);
+    assert_eq!(moved, Restored::Moved);
     let times = |peer| asked.iter().filter(|asked| **asked == peer).count();
     for liar in [0, 2, 3, 4] {
         assert_eq!(times(liar), 1, "{:?} is not asked again", peers[liar]);
@@ -318,13 +319,13 @@ fn peers_that_lie_fall_silent_or_leave_are_replaced_and_the_state_is_whole() {
 fn what_was_fetched_before_all_peers_left_is_not_fetched_again() {
     let chain = Chain::new();
     let (moved, first) = chain.restore(&[Behaviour::Leaves(3)], 10);
-    assert!(!moved);
+    assert_eq!(moved, Restored::Failed);
     assert_eq!(chain.behind.tip().unwrap().height, Height(0));
     let begun = chain.behind.restoring().unwrap().unwrap();
     assert!(begun.after.is_some() && !begun.complete);
 
     let (moved, second) = chain.restore(&[Behaviour::Honest, Behaviour::Honest], 10);
-    assert!(moved);
+    assert_eq!(moved, Restored::Moved);
     chain.expect_restored();
     let other = Chain::new();
     let (_, all) = other.restore(&[Behaviour::Honest], 10);
@@ -334,10 +335,20 @@ fn what_was_fetched_before_all_peers_left_is_not_fetched_again() {
 }
 
 #[test]
+fn a_node_that_reaches_nobody_neither_begins_nor_gives_up() {
+    let chain = Chain::new();
+    let (moved, asked) = chain.restore(&[Behaviour::Silent, Behaviour::Silent], 10);
+    assert_eq!(moved, Restored::Unreachable);
+    assert!(asked.is_empty());
+    assert_eq!(chain.behind.restoring().unwrap(), None);
+}
+
+#[test]
 fn whoever_is_not_far_behind_by_a_certificate_executes_blocks() {
     let chain = Chain::new();
     let (moved, asked) = chain.restore(&[Behaviour::Honest], HEIGHT);
-    assert!(!moved && asked.is_empty());
+    assert_eq!(moved, Restored::Failed);
+    assert!(asked.is_empty());
     assert_eq!(chain.behind.restoring().unwrap(), None);
 }
 

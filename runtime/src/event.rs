@@ -333,6 +333,56 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The model that the event is about: itself, one of its versions, or a role for it. None for accounts, namespaces,
+    /// validators and proposals.
+    #[must_use]
+    pub fn model(&self) -> Option<&ModelName> {
+        match self {
+            Self::ModelCreated { model, .. }
+            | Self::AliasDeleted { model, .. }
+            | Self::DescriptionSet { model, .. }
+            | Self::TransferOffered { model, .. }
+            | Self::TransferWithdrawn { model }
+            | Self::ModelTransferred { model, .. }
+            | Self::ProvenanceRecorded { model, .. } => Some(model),
+            Self::ModelRegistered { id, .. }
+            | Self::AccessGranted { id, .. }
+            | Self::AliasSet { id, .. }
+            | Self::VersionDeprecated { id, .. }
+            | Self::VersionYanked { id, .. }
+            | Self::VersionCertified { id, .. }
+            | Self::CertificationRevoked { id, .. }
+            | Self::AccessRequested { id, .. }
+            | Self::AccessRevoked { id, .. }
+            | Self::AccessDeclined { id, .. }
+            | Self::AccessResealed { id, .. }
+            | Self::VersionRekeyed { id, .. } => Some(&id.model),
+            Self::TagSet { subject, .. } | Self::TagDeleted { subject, .. } => {
+                Some(subject.model())
+            }
+            Self::RoleGranted { scope, .. } | Self::RoleRevoked { scope, .. } => match scope {
+                Scope::Model(model) => Some(model),
+                Scope::Chain | Scope::Namespace(_) => None,
+            },
+            Self::AccountAdmitted { .. }
+            | Self::NamespaceCreated { .. }
+            | Self::KeysRotated { .. }
+            | Self::KeyRevoked { .. }
+            | Self::AccountSuspended { .. }
+            | Self::AccountReinstated { .. }
+            | Self::StakeBonded { .. }
+            | Self::StakeUnbonding { .. }
+            | Self::ValidatorKeysRotated { .. }
+            | Self::EquivocationPunished { .. }
+            | Self::ProposalMade { .. }
+            | Self::ProposalApproved { .. }
+            | Self::ProposalPassed { .. }
+            | Self::NamespacePolicySet { .. } => None,
+        }
+    }
+}
+
 /// An event of a model, as its log in the state keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize, Serialize, Deserialize)]
 pub struct ModelEvent {

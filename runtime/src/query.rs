@@ -20,8 +20,8 @@ pub use catalogue::{
     transfer, yank,
 };
 pub use provenance::{
-    LineageEdge, LineageWalk, ancestors, child_count, children, descendants, digest_event_count,
-    digest_events, lineage,
+    LineageEdge, LineageWalk, WalkLimits, ancestors, child_count, children, descendants,
+    digest_event_count, digest_events, lineage,
 };
 pub use validators::{
     current_epoch, epoch, offence, offences, operates, proposal, proposal_count, proposals, stake,

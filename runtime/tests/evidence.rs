@@ -261,7 +261,7 @@ fn evidence_is_judged_by_the_keys_and_the_order_of_its_epoch() {
 }
 
 #[test]
-fn stake_on_its_way_out_burns_too_and_matured_stake_is_out_of_reach() {
+fn stake_on_its_way_out_burns_too_and_an_offence_without_stake_still_jails() {
     let (mut chain, admin, operators) = governed_with(|genesis| {
         genesis.params.unbonding_ms = 3_000;
     });
@@ -276,10 +276,42 @@ fn stake_on_its_way_out_burns_too_and_matured_stake_is_out_of_reach() {
     assert!(matches!(results[0], Ok(Outcome::Applied(_))));
     drop(executed);
     chain.advance_to(3);
-    assert_eq!(
-        chain.failure(&admin, submit(&evidence)),
-        ValidatorError::NothingAtStake { validator }.into()
-    );
+    let (events, _) = chain.applied(&admin, submit(&evidence));
+    let punished = Event::EquivocationPunished {
+        validator,
+        epoch: 0,
+        burned: 0,
+    };
+    assert_eq!(events, [punished]);
+    let entry = query::validator_entry(&chain.state(), validator).unwrap();
+    assert_eq!(entry.unwrap().standing, Standing::Jailed);
+    assert_eq!(query::stake_supply(&chain.state()).unwrap().burned, 0);
+}
+
+#[test]
+fn the_last_unit_stays_where_the_set_is_at_its_minimum_so_that_it_can_still_change() {
+    let validator = actor(21).id;
+    for (power, share_bp) in [(1, 1_000), (100, 10_000)] {
+        let (mut chain, admin, _) = governed_with(|genesis| {
+            genesis.validators[1].power = power;
+            genesis.params.min_validators = 4;
+            genesis.params.equivocation_burn_bp = share_bp;
+        });
+        let evidence = two_votes(&chain, &actor(21), (0, 7));
+        let (events, _) = chain.applied(&admin, submit(&evidence));
+        let punished = Event::EquivocationPunished {
+            validator,
+            epoch: 0,
+            burned: power - 1,
+        };
+        assert_eq!(events, [punished]);
+        let state = chain.state();
+        assert_eq!(query::stake(&state, validator).unwrap().unwrap().bonded, 1);
+        let entry = query::validator_entry(&state, validator).unwrap();
+        assert_eq!(entry.unwrap().standing, Standing::Jailed);
+        assert_eq!(query::validators(&state).unwrap().len(), 4);
+        assert!(!query::current_epoch(&state).unwrap().change_pending);
+    }
 }
 
 #[test]
@@ -310,16 +342,4 @@ fn the_jailed_stay_in_the_set_while_too_few_would_be_left_and_leave_when_somebod
     )
     .unwrap();
     assert_eq!(next.len(), 5);
-}
-
-#[test]
-fn a_set_below_the_minimum_never_takes_effect() {
-    let (mut chain, admin, _) = governed_with(|genesis| {
-        genesis.params.min_validators = 4;
-        genesis.params.equivocation_burn_bp = 10_000;
-    });
-    let (_, next) = chain.applied(&admin, submit(&two_votes(&chain, &actor(21), (0, 7))));
-    assert_eq!(next, None);
-    assert_eq!(query::validators(&chain.state()).unwrap().len(), 4);
-    assert!(query::current_epoch(&chain.state()).unwrap().change_pending);
 }

@@ -287,6 +287,7 @@ fn a_genesis_state_has_its_encoding_and_its_root() {
     for validator in &mut genesis.validators {
         validator.operator = admin.id;
     }
+    genesis.validators[1].name = "two".into();
     // The root does not depend on the possession, whose signature differs each time.
     check("genesis_root", Chain::new(&genesis).root.as_bytes());
     genesis.accounts[0].possession = fixed_signature(6);

@@ -120,6 +120,26 @@ fn approvals_count_once_and_only_while_the_validator_is_in_the_set() {
 }
 
 #[test]
+fn approvals_that_are_enough_since_the_set_shrank_decide_when_one_of_them_is_repeated() {
+    let (mut chain, _, operators) = governed();
+    let op = propose(&chain, set("max_parents", 7));
+    chain.must(&operators[0], vec![op]);
+    chain.must(&operators[1], vec![APPROVE]);
+    // 200 of 400 are no quorum, 200 of 201 are one.
+    let (third, fourth) = (actor(22).id, actor(23).id);
+    let burn = Action::BurnStake {
+        validator: third,
+        amount: 99,
+    };
+    decide(&mut chain, &operators, burn);
+    let remove = Action::RemoveValidator { validator: fourth };
+    decide(&mut chain, &operators, remove);
+    assert_eq!(query::params(&chain.state()).unwrap().max_parents, 64);
+    chain.must(&operators[1], vec![APPROVE]);
+    assert_eq!(query::params(&chain.state()).unwrap().max_parents, 7);
+}
+
+#[test]
 fn a_proposal_that_has_expired_is_never_approved() {
     let (mut chain, _, operators) = governed();
     let propose = |expires_at_height| Operation::Propose {
@@ -247,7 +267,6 @@ fn validators_are_added_with_proof_of_their_keys_by_an_operator_that_exists() {
         }),
         "bad_key_proof"
     );
-    assert_eq!(change(&|_, stake, _| *stake = 0), "zero_amount");
     assert_eq!(
         change(&|_, stake, _| *stake = u64::MAX - 399),
         "supply_exceeded"
@@ -260,6 +279,34 @@ fn validators_are_added_with_proof_of_their_keys_by_an_operator_that_exists() {
         refusal(add_validator(&chain, 20, 70, &operators[0])).code(),
         "key_in_use"
     );
+    let mut same_name = good.clone();
+    if let Action::AddValidator { name, .. } = &mut same_name {
+        *name = query::validators(&chain.state()).unwrap()[2].name.clone();
+    }
+    assert_eq!(refusal(same_name).code(), "validator_name_taken");
+}
+
+#[test]
+fn a_validator_without_stake_is_in_the_registry_and_in_the_set_once_it_has_bonded() {
+    let (mut chain, _, operators) = governed();
+    let mut join = add_validator(&chain, 30, 70, &operators[0]);
+    if let Action::AddValidator { stake, .. } = &mut join {
+        *stake = 0;
+    }
+    decide(&mut chain, &operators, join);
+    let validator = actor(30).id;
+    let entry = query::validator_entry(&chain.state(), validator).unwrap();
+    assert_eq!(entry.unwrap().standing, Standing::Active);
+    assert_eq!(query::validators(&chain.state()).unwrap().len(), 4);
+    let amount = 5;
+    decide(
+        &mut chain,
+        &operators,
+        Action::IssueStake { validator, amount },
+    );
+    chain.must(&operators[0], vec![Operation::Bond { validator, amount }]);
+    let set = query::validators(&chain.state()).unwrap();
+    assert_eq!((set[4].id, set[4].power), (validator, 5));
 }
 
 #[test]

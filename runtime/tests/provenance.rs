@@ -103,7 +103,12 @@ fn walks_go_up_and_down_and_stop_at_their_limit() {
         ],
     );
     let state = chain.state();
-    let up = query::ancestors(&state, &version("acme/bert@4.0.0"), 100).unwrap();
+    let up = query::ancestors(
+        &state,
+        &version("acme/bert@4.0.0"),
+        query::WalkLimits::edges(100),
+    )
+    .unwrap();
     let steps: Vec<_> = up
         .edges
         .iter()
@@ -123,15 +128,39 @@ fn walks_go_up_and_down_and_stop_at_their_limit() {
         ]
     );
     assert!(up.complete);
-    let down = query::descendants(&state, &version("acme/bert@1.0.0"), 100).unwrap();
+    let down = query::descendants(
+        &state,
+        &version("acme/bert@1.0.0"),
+        query::WalkLimits::edges(100),
+    )
+    .unwrap();
     let reached: Vec<_> = down
         .edges
         .iter()
         .map(|edge| edge.child.version.as_str())
         .collect();
     assert_eq!(reached, ["2.0.0", "3.0.0", "4.0.0", "4.0.0"]);
-    let short = query::ancestors(&state, &version("acme/bert@4.0.0"), 2).unwrap();
+    let short = query::ancestors(
+        &state,
+        &version("acme/bert@4.0.0"),
+        query::WalkLimits::edges(2),
+    )
+    .unwrap();
     assert_eq!((short.edges.len(), short.complete), (2, false));
+    let near = query::WalkLimits {
+        depth: 1,
+        edges: 100,
+    };
+    for walk in [
+        query::ancestors(&state, &version("acme/bert@4.0.0"), near).unwrap(),
+        query::descendants(&state, &version("acme/bert@1.0.0"), near).unwrap(),
+    ] {
+        assert!(walk.edges.iter().all(|edge| edge.depth == 1), "{walk:?}");
+        assert_eq!((walk.edges.len(), walk.complete), (2, false));
+    }
+    // What ends at the limit of depth is complete.
+    let last = query::descendants(&state, &version("acme/bert@3.0.0"), near).unwrap();
+    assert!(last.complete, "{last:?}");
 }
 
 /// Two namespaces hold each other's hashes: a cycle by digest, and none by version.
@@ -149,7 +178,12 @@ fn lineage_has_no_cycles_even_if_digests_have() {
         &admin,
         vec![publish_derived("other/bert@1.0.0", "a", &from_b)],
     );
-    let up = query::ancestors(&chain.state(), &version("other/bert@1.0.0"), 100).unwrap();
+    let up = query::ancestors(
+        &chain.state(),
+        &version("other/bert@1.0.0"),
+        query::WalkLimits::edges(100),
+    )
+    .unwrap();
     let parents: Vec<_> = up
         .edges
         .into_iter()

@@ -65,6 +65,16 @@ impl Network {
         self.write_config(index, &config);
     }
 
+    /// Takes the keys that a validator began with out of its configuration: it has the next ones alone.
+    ///
+    /// # Panics
+    /// When its configuration cannot be read or written, or names no next keys.
+    pub fn retire_first_keys(&mut self, index: usize) {
+        let mut config = self.config(index);
+        config.key_file = config.next_key_file.take().expect("next keys");
+        self.write_config(index, &config);
+    }
+
     /// Makes new consensus keys for a validator, to follow those that it has; its transport key stays. The validator
     /// has to be started again to know them.
     ///

@@ -134,14 +134,20 @@ fn a_fifth_validator_joins_gains_power_and_replaces_its_keys_by_commands_alone()
     );
     let misused = carol.cairn(&["validator", "rotate-keys", text(&validator_card)]);
     misused.expect_code(1).expect_message("joins by");
-    decide(
-        &all[..3],
-        &["validator", "add", text(&validator_card), "--stake", "1"],
-    );
-    wait_for_epoch(&network, &[0, 1, 2, 3], 1);
+    // Without stake it follows the chain and decides nothing.
+    decide(&all[..3], &["validator", "add", text(&validator_card)]);
     network.launch(joiner);
     let height = network.status(0).unwrap().height;
     network.wait_for_height(height);
+    assert_eq!(network.status(joiner).unwrap().epoch, 0);
+    let set = shown(&alice, &["validator", "list"]);
+    assert_eq!(set["data"]["validators"].as_array().unwrap().len(), 4);
+    decide(
+        &all[..3],
+        &["proposal", "propose", "issue-stake", &name, "1"],
+    );
+    shown(&carol, &["validator", "bond", &name, "1"]);
+    wait_for_epoch(&network, &[0, 1, 2, 3, joiner], 1);
     let set = shown(&alice, &["validator", "list"]);
     assert_eq!(set["data"]["validators"].as_array().unwrap().len(), 5);
     assert_eq!(
@@ -364,4 +370,41 @@ fn evidence_that_proves_nothing_is_refused() {
         assert_eq!(validator["offences"], Value::Array(Vec::new()));
     }
     network.check_alive();
+}
+
+#[test]
+fn validators_stop_before_the_height_from_which_a_later_version_executes() {
+    let mut network = Network::start(4);
+    let operators = operators(&network);
+    let all: Vec<&Person> = operators.iter().collect();
+    let last = network.status(0).unwrap().height + 12;
+    let height = (last + 1).to_string();
+    let what = [
+        "proposal", "propose", "upgrade", "99.0.0", "--height", &height,
+    ];
+    decide(&all[..3], &what);
+    // Nobody executes what comes after: the namespaces fill the blocks up to there.
+    let alice = network.person("alice");
+    let mut stopped = Vec::new();
+    for ordinal in 0.. {
+        stopped = network.take_ended();
+        if !stopped.is_empty() {
+            break;
+        }
+        // The last one has no answer.
+        let _answered = alice.cairn(&["namespace", "create", &format!("before-{ordinal}")]);
+    }
+    until(network.patience(), "all stop", || {
+        stopped.extend(network.take_ended());
+        (stopped.len() == 4).then_some(())
+    });
+    for index in 0..4 {
+        let log = network.log(index);
+        assert!(log.contains("version 99.0.0 executes blocks"), "{log}");
+    }
+    // A start with the same version goes no further.
+    network.launch(0);
+    until(network.patience(), "it stops again", || {
+        network.take_ended().contains(&0).then_some(())
+    });
 }

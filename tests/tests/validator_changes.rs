@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use cairn_audit::Bundle;
+use cairn_crypto::NodeKeys;
 use cairn_node::devnet::Layout;
 use cairn_runtime::{AccountId, Action, Operation};
 use cairn_tests::joining::key_proof;
@@ -81,6 +82,19 @@ fn record(network: &Network, index: usize) -> cairn_runtime::ValidatorRecord {
         .clone()
 }
 
+/// Has the operator of a validator of genesis name its next keys on the ledger, through that validator.
+fn replace_keys(network: &Network, index: usize, next: &NodeKeys) {
+    let moved = record(network, index);
+    let proof = key_proof(network.chain_id(), moved.id, 1, moved.operator, next);
+    let rotate = Operation::RotateValidatorKeys {
+        validator: moved.id,
+        consensus_key: next.consensus.public_key().clone(),
+        transport_key: next.transport.public_key().clone(),
+        possession: Box::new(proof),
+    };
+    operate(network, index, rotate);
+}
+
 #[test]
 fn validators_join_leave_and_replace_keys_under_load_and_one_that_was_away_for_two_epochs_comes_back()
  {
@@ -114,18 +128,7 @@ fn validators_join_leave_and_replace_keys_under_load_and_one_that_was_away_for_t
     network.kill(1);
     network.launch(1);
     network.wait_for_peers();
-    let (moved, operator) = (
-        record(&network, 1),
-        network.account("operator-validator-01").id,
-    );
-    let proof = key_proof(network.chain_id(), moved.id, 1, operator, &next);
-    let rotate = Operation::RotateValidatorKeys {
-        validator: moved.id,
-        consensus_key: next.consensus.public_key().clone(),
-        transport_key: next.transport.public_key().clone(),
-        possession: Box::new(proof),
-    };
-    operate(&network, 1, rotate);
+    replace_keys(&network, 1, &next);
     wait_for_epoch(&mut network, 2);
     // All four that run are needed, so validator 1 votes with its new key.
     network.expect_goes_on("with-the-new-key");
@@ -185,4 +188,29 @@ fn validators_join_leave_and_replace_keys_under_load_and_one_that_was_away_for_t
     // Four changes of the validators lead from genesis to those who signed.
     let bundle = Bundle::decode(&std::fs::read(&bundle).unwrap()).unwrap();
     assert_eq!(bundle.epochs.len(), 4);
+}
+
+#[test]
+fn a_validator_that_lost_its_database_comes_back_with_a_key_that_never_promised_anything() {
+    let mut network = Network::start(4);
+    network.expect_goes_on("before");
+    network.kill(3);
+    let chain = network.layout().validator(3).join("data").join("chain");
+    std::fs::remove_dir_all(&chain).unwrap();
+    let next = network.make_next_keys(3);
+    network.retire_first_keys(3);
+
+    // It follows the chain without a vote, and its operator's transaction goes out through it.
+    network.launch(3);
+    let height = network.status(0).unwrap().height;
+    network.wait_for_height(height);
+    replace_keys(&network, 3, &next);
+    // An epoch has ten blocks.
+    for ordinal in 0..10 {
+        network.expect_goes_on(&format!("meanwhile-{ordinal}"));
+    }
+    wait_for_epoch(&mut network, 1);
+    // Three of four are a quorum: without validator 2 it is needed.
+    network.kill(2);
+    network.expect_goes_on("with-its-new-key");
 }

@@ -67,7 +67,16 @@ pub fn operations() -> Vec<Vec<Operation>> {
             confidentiality: Confidentiality::Public,
         }],
         granted_and_revoked(),
+        granted(),
     ]
+}
+
+/// A version of the private model that its publisher has access to.
+pub fn shared() -> VersionId {
+    VersionId {
+        version: "2.0.0".to_owned(),
+        ..secret()
+    }
 }
 
 /// A private model whose publisher took its own access away.
@@ -81,42 +90,48 @@ pub fn secret() -> VersionId {
     }
 }
 
-fn granted_and_revoked() -> Vec<Operation> {
-    let (id, reader) = (secret(), AccountId::of(key(3, 0).public_key()));
-    let sealed = SealedKey {
-        ciphertext: Ciphertext::from_bytes(&[1; Ciphertext::LEN]).unwrap(),
-        wrapped: [1; 40],
-    };
-    vec![
-        Operation::RegisterModel {
-            model: id.model.clone(),
-            description: String::new(),
-        },
-        Operation::PublishVersion {
-            id: id.clone(),
-            model_hash: Digest::of(b"secret"),
-            vector_hash: None,
-            manifest_digest: Digest::of(b"manifest"),
-            metadata: String::new(),
-            parents: Vec::new(),
-            confidentiality: Confidentiality::Private {
-                key_commit: Digest::of(b"key"),
-                generation: 0,
-            },
-        },
-        Operation::GrantAccess {
-            id: id.clone(),
-            reader,
-            key_index: 0,
+fn private(id: VersionId) -> [Operation; 2] {
+    let publish = Operation::PublishVersion {
+        id: id.clone(),
+        model_hash: Digest::of(id.to_string().as_bytes()),
+        vector_hash: None,
+        manifest_digest: Digest::of(b"manifest"),
+        metadata: String::new(),
+        parents: Vec::new(),
+        confidentiality: Confidentiality::Private {
+            key_commit: Digest::of(b"key"),
             generation: 0,
-            sealed,
         },
-        Operation::RevokeAccess {
-            id,
-            reader,
-            reason: "left".to_owned(),
+    };
+    let grant = Operation::GrantAccess {
+        id,
+        reader: AccountId::of(key(3, 0).public_key()),
+        key_index: 0,
+        generation: 0,
+        sealed: SealedKey {
+            ciphertext: Ciphertext::from_bytes(&[1; Ciphertext::LEN]).unwrap(),
+            wrapped: [1; 40],
         },
-    ]
+    };
+    [publish, grant]
+}
+
+fn granted_and_revoked() -> Vec<Operation> {
+    let [publish, grant] = private(secret());
+    let register = Operation::RegisterModel {
+        model: secret().model,
+        description: String::new(),
+    };
+    let revoke = Operation::RevokeAccess {
+        id: secret(),
+        reader: AccountId::of(key(3, 0).public_key()),
+        reason: "left".to_owned(),
+    };
+    vec![register, publish, grant, revoke]
+}
+
+fn granted() -> Vec<Operation> {
+    private(shared()).into()
 }
 
 impl Ledger {
@@ -301,6 +316,8 @@ impl Ledger {
             self.state(StateKey::Model(model())),
             Claim::Records(records.into()),
             Claim::List(self.list(List::Events(model()))),
+            self.state(StateKey::Grant(shared(), self.admin)),
+            self.state(StateKey::Grant(secret(), self.admin)),
         ]
     }
 }

@@ -1,6 +1,7 @@
 //! `cairn audit`: no node is asked, and nothing here could ask one.
 
-use super::{read_file, values};
+use super::{audit_export, read_file, values};
+use crate::cli::{Command, Offline, Online};
 use crate::exit::Failure;
 use crate::output::{Fields, Output};
 use crate::settings::Settings;
@@ -8,20 +9,43 @@ use cairn_audit::{Bundle, Claim, MAX_BUNDLE_BYTES, Summary, Verified};
 use cairn_client::HeadNote;
 use cairn_genesis::GenesisDocument;
 use cairn_runtime::{Outcome, StateKey};
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Which proof, and how old it may be.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct AuditArgs {
-    /// The proof that `cairn prove` wrote
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// What to do instead of checking a file.
+    #[command(subcommand)]
+    pub(crate) command: Option<AuditCommand>,
+    /// The proof that `cairn prove` wrote, or the export that `cairn audit export` wrote
+    #[arg(value_name = "FILE", required = true)]
+    file: Option<PathBuf>,
     /// Refuse a claim about how things are that is older, such as 1h, 90m or 30s
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]
     max_age: Option<Duration>,
+}
+
+impl AuditArgs {
+    /// Checking reaches no network; fetching what is to be checked does.
+    pub(crate) fn split(self) -> Command {
+        match self.command {
+            Some(AuditCommand::Export(arguments)) => {
+                Command::Online(Online::AuditExport(arguments))
+            }
+            None => Command::Offline(Offline::Audit(self)),
+        }
+    }
+}
+
+/// What `cairn audit` does besides checking.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditCommand {
+    /// Fetch a range of blocks with everything that proves it, into one file for `cairn audit`
+    Export(audit_export::ExportArgs),
 }
 
 #[derive(Serialize)]
@@ -38,7 +62,20 @@ pub(crate) fn run(
     output: Output,
 ) -> Result<(), Failure> {
     let genesis = GenesisDocument::load(settings.genesis()?)?;
-    let bytes = read_file(&arguments.file, "a proof", MAX_BUNDLE_BYTES as u64)?;
+    let file = arguments
+        .file
+        .as_ref()
+        .ok_or_else(|| Failure::Usage("say which file to check: cairn audit FILE".to_owned()))?;
+    if audit_export::is_export(file)? {
+        if arguments.max_age.is_some() {
+            return Err(Failure::Usage(
+                "--max-age is for claims about how things are; an export says what happened"
+                    .to_owned(),
+            ));
+        }
+        return audit_export::check(file, &genesis, settings, output);
+    }
+    let bytes = read_file(file, "a proof", MAX_BUNDLE_BYTES as u64)?;
     let heads = settings.heads();
     let audited = cairn_client::audit(&bytes, &genesis, arguments.max_age, heads.as_ref())?;
     let view = View {

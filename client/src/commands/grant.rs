@@ -9,7 +9,7 @@ use clap::Args;
 /// What, and to whom.
 #[derive(Debug, Args)]
 pub(crate) struct GrantArgs {
-    /// namespace/name@version, namespace/name or sha256:HEX
+    /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
     #[arg(value_name = "REF")]
     reference: Reference,
     /// The reader

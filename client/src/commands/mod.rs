@@ -1,28 +1,41 @@
 //! The commands, one file each: what they are asked, what they do, what they show.
 
+pub(crate) mod access;
 pub(crate) mod account;
+pub(crate) mod alias;
 pub(crate) mod audit;
+pub(crate) mod audit_export;
+pub(crate) mod certify;
 pub(crate) mod completion;
+pub(crate) mod describe;
+pub(crate) mod events;
 pub(crate) mod evidence;
+pub(crate) mod export;
 pub(crate) mod grant;
 pub(crate) mod key;
 pub(crate) mod keygen;
+pub(crate) mod lineage;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod namespace;
+mod policy;
 pub(crate) mod proposal;
 mod propose;
 pub(crate) mod prove;
+pub(crate) mod provenance;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod role;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod store;
+pub(crate) mod tag;
+pub(crate) mod transfer;
 pub(crate) mod tx;
 pub(crate) mod validator;
 mod values;
 pub(crate) mod verify;
+pub(crate) mod withdraw;
 
 use crate::cli::{Offline, Online};
 use crate::exit::Failure;
@@ -50,7 +63,23 @@ pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Fai
         Online::List(arguments) => list::run(&arguments, context).await,
         Online::Log(arguments) => log::run(&arguments, context).await,
         Online::Grant(arguments) => grant::run(&arguments, context).await,
+        Online::Revoke(arguments) => access::revoke(arguments, context).await,
+        Online::RequestAccess(arguments) => access::request(arguments, context).await,
+        Online::Access(arguments) => access::list(&arguments, context).await,
+        Online::Reseal(arguments) => access::reseal(&arguments, context).await,
+        Online::Lineage(arguments) => lineage::run(&arguments, context).await,
+        Online::Provenance(command) => provenance::run(command, context).await,
+        Online::Alias(command) => alias::run(command, context).await,
+        Online::Tag(command) => tag::run(command, context).await,
+        Online::Describe(arguments) => describe::run(arguments, context).await,
+        Online::Deprecate(arguments) => withdraw::deprecate(arguments, context).await,
+        Online::Yank(arguments) => withdraw::yank(arguments, context).await,
+        Online::Transfer(command) => transfer::run(command, context).await,
+        Online::Certify(arguments) => certify::certify(arguments, context).await,
+        Online::Certification(command) => certify::run(command, context).await,
+        Online::Events(arguments) => events::run(arguments, context).await,
         Online::Prove(arguments) => prove::run(&arguments, context).await,
+        Online::Export(arguments) => export::run(&arguments, context).await,
         Online::Account(command) => account::run(command, context).await,
         Online::Key(command) => key::run(command, context).await,
         Online::Validator(command) => validator::run(command, context).await,
@@ -62,6 +91,7 @@ pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Fai
         Online::Fsck(arguments) => store::fsck(&arguments, context).await,
         Online::Status => status::run(context).await,
         Online::Tx(arguments) => tx::run(&arguments, context).await,
+        Online::AuditExport(arguments) => audit_export::run(&arguments, context).await,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `cairn namespace`.
 
+use super::policy::{self, PolicyArgs, SetPolicyArgs};
 use super::{Context, FinalView, values};
 use crate::exit::Failure;
 use crate::output::table;
@@ -13,6 +14,10 @@ pub(crate) enum NamespaceCommand {
     Create(CreateArgs),
     /// List all namespaces, as a node tells them
     List,
+    /// Show the policies of a namespace, oldest first: the last is in force
+    Policy(PolicyArgs),
+    /// Say who certifies the versions of a namespace, and what it takes
+    SetPolicy(SetPolicyArgs),
 }
 
 /// Its name.
@@ -28,6 +33,8 @@ pub(crate) async fn run(command: NamespaceCommand, context: &Context) -> Result<
     match command {
         NamespaceCommand::Create(arguments) => create(arguments.name, context).await,
         NamespaceCommand::List => list(context).await,
+        NamespaceCommand::Policy(arguments) => policy::show(&arguments, context).await,
+        NamespaceCommand::SetPolicy(arguments) => policy::set(arguments, context).await,
     }
 }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// What to fetch, and where to put it.
 #[derive(Debug, Args)]
 pub(crate) struct PullArgs {
-    /// namespace/name@version, namespace/name or sha256:HEX
+    /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
     #[arg(value_name = "REF")]
     reference: Reference,
     /// Folder to put it in; must not exist, or be empty
@@ -28,6 +28,9 @@ pub(crate) struct PullArgs {
     /// A Redis that keeps blobs which were read lately, redis://host:port; what it gives is checked
     #[arg(long, value_name = "URL")]
     cache: Option<String>,
+    /// Fetch it even if it is yanked, to look into why
+    #[arg(long)]
+    allow_yanked: bool,
 }
 
 #[derive(Serialize)]
@@ -49,9 +52,15 @@ pub(crate) async fn run(arguments: &PullArgs, context: &Context) -> Result<(), F
     let session = context.session().await?;
     let id = session.client().resolve(&arguments.reference).await?;
     let progress = progress::bar("pulling", context.output().shows_progress());
-    let pulled = session
-        .pull_from(&id, &arguments.output, &sources, progress)
-        .await?;
+    let pulled = if arguments.allow_yanked {
+        session
+            .pull_even_yanked_from(&id, &arguments.output, &sources, progress)
+            .await?
+    } else {
+        session
+            .pull_from(&id, &arguments.output, &sources, progress)
+            .await?
+    };
     let view = View {
         version: pulled.version.id.to_string(),
         model_hash: pulled.version.model_hash,

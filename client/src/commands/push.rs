@@ -12,7 +12,6 @@ use cairn_crypto::Digest;
 use cairn_runtime::{AccountId, ModelName, Parent, VersionId};
 use clap::Args;
 use serde::Serialize;
-use serde::de::IgnoredAny;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -129,13 +128,7 @@ pub(crate) async fn run(arguments: PushArgs, context: &Context) -> Result<(), Fa
 /// The metadata as it stands in the file, after a check that it is JSON: nothing is rewritten, so no
 /// number loses digits.
 fn metadata(path: &Path) -> Result<String, Failure> {
-    let text = read_text(path, "metadata", MAX_METADATA_BYTES)?;
-    let text = text.trim();
-    serde_json::from_str::<IgnoredAny>(text).map_err(|source| Failure::Json {
-        what: path.display().to_string(),
-        source,
-    })?;
-    Ok(text.to_owned())
+    values::json_file(path, read_text(path, "metadata", MAX_METADATA_BYTES)?)
 }
 
 fn signing(on: bool, key: Option<&Path>) -> Result<Signing, Failure> {

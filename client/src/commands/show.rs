@@ -3,18 +3,18 @@
 use super::{Context, values};
 use crate::exit::Failure;
 use crate::output::Fields;
-use cairn_api::VersionView;
 use cairn_api::time::rfc3339;
+use cairn_api::{StandingView, VersionView};
 use cairn_audit::Summary;
 use cairn_client::{ClientError, Reference, Subject};
-use cairn_runtime::Confidentiality;
+use cairn_runtime::{Confidentiality, Notice};
 use clap::Args;
 use serde::Serialize;
 
 /// Which version.
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// namespace/name@version, namespace/name or sha256:HEX
+    /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
     #[arg(value_name = "REF")]
     reference: Reference,
 }
@@ -25,6 +25,7 @@ struct Shown {
     view: VersionView,
     proved_at_height: u64,
     proved_at: String,
+    standing: StandingView,
 }
 
 /// Runs the command.
@@ -39,10 +40,12 @@ pub(crate) async fn run(arguments: &ShowArgs, context: &Context) -> Result<(), F
         );
         return Err(ClientError::NotFound { what }.into());
     };
+    let standing = client.standing(&id).await?.data;
     let shown = Shown {
         view: VersionView::from(*version),
         proved_at_height: verified.height.0,
         proved_at: rfc3339(verified.time_ms),
+        standing,
     };
     context.output().result(&shown, || text(&shown))
 }
@@ -76,7 +79,13 @@ fn text(shown: &Shown) -> String {
             format!("{} ({relation})", parent.digest.reference()),
         );
     }
+    let standing = &shown.standing;
+    let notice = |notice: &Notice| format!("at height {}: {}", notice.at, notice.reason);
+    let certified = if standing.certified { "yes" } else { "no" };
     fields
+        .add_some("yanked", standing.yanked.as_ref().map(notice))
+        .add_some("deprecated", standing.deprecated.as_ref().map(notice))
+        .add("certified", format!("{certified} (as a node tells it)"))
         .add("metadata", one_line(&version.metadata))
         .add("transaction", version.tx_hash)
         .add(

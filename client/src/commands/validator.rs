@@ -64,8 +64,9 @@ pub(crate) struct AddArgs {
     /// The card that `cairnd keys --join` wrote
     #[arg(value_name = "CARD")]
     card: PathBuf,
-    /// Units of stake that are issued to it and bonded: its voting power
-    #[arg(long, value_name = "UNITS")]
+    /// Units of stake that are issued to it and bonded at once: its voting power. Without any it follows the chain, and
+    /// is to bond when it has caught up
+    #[arg(long, value_name = "UNITS", default_value_t = 0)]
     stake: u64,
 }
 

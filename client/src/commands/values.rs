@@ -1,9 +1,12 @@
 //! How arguments are read that are neither plain text nor a type with one written form.
 
-use cairn_runtime::{ModelName, Parent, Relation};
+use crate::exit::Failure;
+use cairn_runtime::{EventKind, ModelName, Parent, Relation, Subject, Verdict, VersionId};
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde::de::value::{Error, StrDeserializer};
 use serde::de::{Deserialize, IntoDeserializer};
+use std::path::Path;
 use std::time::Duration;
 
 /// One of a fixed set of words, such as a role; the error lists them.
@@ -38,6 +41,56 @@ pub(super) fn model_name(text: &str) -> Result<ModelName, String> {
 /// A namespace's name, with the characters that the ledger allows.
 pub(super) fn namespace(text: &str) -> Result<String, String> {
     cairn_runtime::check_name(text).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
+}
+
+/// A name as the ledger allows it for aliases, tags and checks.
+pub(super) fn name(text: &str) -> Result<String, String> {
+    namespace(text)
+}
+
+/// `namespace/name` for a model, `namespace/name@version` for a version.
+pub(super) fn subject(text: &str) -> Result<Subject, String> {
+    if !text.contains('@') {
+        return model_name(text).map(Subject::Model);
+    }
+    let id: VersionId = text
+        .parse()
+        .map_err(|error: cairn_runtime::ParseNameError| error.to_string())?;
+    id.check().map_err(|error| error.to_string())?;
+    Ok(Subject::Version(id))
+}
+
+/// `<key>=<value>`.
+pub(super) fn tag(text: &str) -> Result<(String, String), String> {
+    let form = || format!("{text:?} is not KEY=VALUE");
+    let (key, value) = text.split_once('=').ok_or_else(form)?;
+    Ok((name(key)?, value.to_owned()))
+}
+
+/// What a check found.
+pub(super) fn verdict(text: &str) -> Result<Verdict, String> {
+    word(text).map_err(|error| error.to_string())
+}
+
+/// What happened to a model; a name that is none of the ledger's is one of the user's own.
+pub(super) fn step(text: &str) -> Result<EventKind, String> {
+    word(text).or_else(|_| name(text).map(EventKind::Other))
+}
+
+/// The kind of an event of the ledger.
+pub(super) fn event_kind(text: &str) -> Result<String, String> {
+    cairn_api::check_event_kind(text)?;
+    Ok(text.to_owned())
+}
+
+/// What stands in a file, after a check that it is JSON: nothing is rewritten, so no number loses digits.
+pub(super) fn json_file(path: &Path, text: String) -> Result<String, Failure> {
+    let text = text.trim();
+    serde_json::from_str::<IgnoredAny>(text).map_err(|source| Failure::Json {
+        what: path.display().to_string(),
+        source,
+    })?;
     Ok(text.to_owned())
 }
 
@@ -100,6 +153,29 @@ mod tests {
         ] {
             assert!(parent(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_step_is_the_ledgers_or_a_name_of_ones_own() {
+        assert_eq!(step("fine_tuned").unwrap(), EventKind::FineTuned);
+        let own = EventKind::Other("red-teamed".to_owned());
+        assert_eq!(step("red-teamed").unwrap(), own);
+        assert!(step("Red Teamed").is_err() && step("").is_err());
+    }
+
+    #[test]
+    fn tags_and_their_subjects_are_read() {
+        assert_eq!(
+            tag("stage=a=b").unwrap(),
+            ("stage".to_owned(), "a=b".to_owned())
+        );
+        assert!(tag("stage").is_err() && tag("Stage=x").is_err());
+        assert!(matches!(subject("acme/bert").unwrap(), Subject::Model(_)));
+        assert!(matches!(
+            subject("acme/bert@1.0.0").unwrap(),
+            Subject::Version(_)
+        ));
+        assert!(subject("acme/bert@1").is_err() && subject("acme").is_err());
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) struct VerifyArgs {
     /// The local copy: a folder or a file
     #[arg(value_name = "PATH")]
     path: PathBuf,
-    /// namespace/name@version, namespace/name or sha256:HEX
+    /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
     #[arg(value_name = "REF")]
     reference: Reference,
     /// A store to ask for the manifest before the nodes, as in push; repeatable

@@ -257,7 +257,7 @@ pub async fn node(answer: impl Fn(&str) -> Answer + Send + Sync + 'static) -> Fa
     node_with(&key(2, 0), &CHAIN.genesis.chain_id(), answer).await
 }
 
-/// Reads one request, and returns its method and path.
+/// Reads one request, and returns its method and path, and after a blank `Last-Event-ID` if it has one.
 async fn request(stream: &mut (impl AsyncReadExt + Unpin)) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -272,7 +272,11 @@ async fn request(stream: &mut (impl AsyncReadExt + Unpin)) -> Option<String> {
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).await.ok()?;
     let line = head.lines().next().unwrap();
-    Some(line.rsplit_once(' ').unwrap().0.to_owned())
+    let line = line.rsplit_once(' ').unwrap().0;
+    let last = head
+        .lines()
+        .find_map(|line| line.strip_prefix("last-event-id: "));
+    Some(last.map_or_else(|| line.to_owned(), |last| format!("{line} {last}")))
 }
 
 /// The number of a query parameter.

@@ -54,12 +54,31 @@ pub(super) struct Paging {
     pub(super) limit: Option<usize>,
 }
 
+/// `?cursor=&limit=&at_height=`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PagingAt {
+    pub(super) cursor: Option<String>,
+    pub(super) limit: Option<usize>,
+    pub(super) at_height: Option<u64>,
+}
+
+impl PagingAt {
+    /// As [`Paging::range`].
+    pub(super) fn range(&self) -> Result<(u64, usize), ApiProblem> {
+        range(self.cursor.as_deref(), self.limit)
+    }
+}
+
 impl Paging {
     /// The first ordinal of the page, and how many items it may have.
     pub(super) fn range(&self) -> Result<(u64, usize), ApiProblem> {
-        let from = self.cursor.as_deref().map_or(Ok(0), parse_cursor)?;
-        Ok((from, page_size(self.limit)))
+        range(self.cursor.as_deref(), self.limit)
     }
+}
+
+fn range(cursor: Option<&str>, limit: Option<usize>) -> Result<(u64, usize), ApiProblem> {
+    Ok((cursor.map_or(Ok(0), parse_cursor)?, page_size(limit)))
 }
 
 /// How many items a page may have.

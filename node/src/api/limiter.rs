@@ -29,6 +29,7 @@ struct Table {
 struct Usage {
     connections: u32,
     requests: u32,
+    streams: u32,
     /// Requests that may be made at once (token bucket).
     tokens: f64,
     refilled: Instant,
@@ -39,6 +40,7 @@ struct Usage {
 pub(super) enum Refused {
     Connections { limit: u32 },
     Concurrent { limit: u32 },
+    Streams { limit: u32 },
     Rate { per_second: u32 },
 }
 
@@ -90,6 +92,19 @@ impl Limiter {
         usage.requests += 1;
         Ok(RequestGuard(self.clone(), from))
     }
+
+    /// Counts a stream of events until the guard is dropped.
+    pub(super) fn stream(&self, from: IpAddr, now: Instant) -> Result<StreamGuard, Refused> {
+        let from = network(from);
+        let limit = self.0.limits.max_event_streams_per_address;
+        let mut table = self.0.lock();
+        let usage = table.usage(from, &self.0.limits, now);
+        if usage.streams >= limit {
+            return Err(Refused::Streams { limit });
+        }
+        usage.streams += 1;
+        Ok(StreamGuard(self.clone(), from))
+    }
 }
 
 impl Shared {
@@ -111,6 +126,7 @@ impl Table {
         let usage = self.addresses.entry(from).or_insert_with(|| Usage {
             connections: 0,
             requests: 0,
+            streams: 0,
             tokens: f64::from(limits.request_burst),
             refilled: now,
         });
@@ -131,6 +147,7 @@ impl Usage {
     fn is_idle(&self, limits: &ApiLimits) -> bool {
         self.connections == 0
             && self.requests == 0
+            && self.streams == 0
             && self.tokens >= f64::from(limits.request_burst)
     }
 }
@@ -159,6 +176,18 @@ impl Drop for RequestGuard {
     }
 }
 
+/// One stream of events of an address.
+#[derive(Debug)]
+pub(super) struct StreamGuard(Limiter, IpAddr);
+
+impl Drop for StreamGuard {
+    fn drop(&mut self) {
+        if let Some(usage) = self.0.0.lock().addresses.get_mut(&self.1) {
+            usage.streams = usage.streams.saturating_sub(1);
+        }
+    }
+}
+
 /// An IPv6 host commonly has a whole /64, so that is what counts as one address.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -180,6 +209,7 @@ mod tests {
         ApiLimits {
             max_connections_per_address: 2,
             max_concurrent_requests: 2,
+            max_event_streams_per_address: 1,
             requests_per_second: 10,
             request_burst: 3,
             ..ApiLimits::default()
@@ -222,6 +252,17 @@ mod tests {
                 .request(from, now + Duration::from_millis(100))
                 .unwrap(),
         );
+    }
+
+    #[test]
+    fn streams_of_events_are_counted_for_each_address_until_they_end() {
+        let (limiter, now) = (Limiter::new(&limits()), Instant::now());
+        let first = limiter.stream(address("10.0.0.1"), now).unwrap();
+        let refused = limiter.stream(address("10.0.0.1"), now).unwrap_err();
+        assert_eq!(refused, Refused::Streams { limit: 1 });
+        let _other = limiter.stream(address("10.0.0.2"), now).unwrap();
+        drop(first);
+        limiter.stream(address("10.0.0.1"), now).unwrap();
     }
 
     #[test]

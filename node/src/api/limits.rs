@@ -40,6 +40,12 @@ pub struct ApiLimits {
     pub min_free_bytes: u64,
     /// Reads of the ledger being answered at one time; further ones wait.
     pub max_concurrent_reads: usize,
+    /// Streams of events in all.
+    pub max_event_streams: usize,
+    /// Streams of events of one address.
+    pub max_event_streams_per_address: u32,
+    /// How long a stream of events may be silent before it says how far it has come, milliseconds.
+    pub event_heartbeat_ms: u64,
     /// Bytes of the head of a request; access tokens have about 6,700.
     pub max_head_bytes: usize,
 }
@@ -63,6 +69,9 @@ impl Default for ApiLimits {
             max_concurrent_blobs_per_account: 8,
             min_free_bytes: 2 * 1_024 * 1_024 * 1_024,
             max_concurrent_reads: 64,
+            max_event_streams: 256,
+            max_event_streams_per_address: 64,
+            event_heartbeat_ms: 10_000,
             max_head_bytes: 32 * 1_024,
         }
     }

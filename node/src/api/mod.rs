@@ -18,7 +18,10 @@
 //! | `problem` | errors as answers |
 //! | `auth` | access tokens against the ledger |
 //! | `latest` | which version of a model is the highest |
-//! | `transactions`, `blocks`, `registry`, `accounts`, `validators`, `proposals`, `proofs`, `blobs`, `status` | the routes |
+//! | `transactions`, `blocks`, `registry`, `accounts`, `validators`, `proposals`, `proofs`, `ranges`, `blobs`, `status` | the routes |
+//! | `catalogue` | policies, aliases, tags, transfers |
+//! | `assurance` | how a version stands, its lineage, who may read it |
+//! | `events`, `event_blocks` | the stream of events, and where it reads them |
 //! | `places` | places for blobs on their way, some for each account |
 //! | `sending` | the body of a blob on its way, with a deadline |
 //! | `recent` | the last blocks that were asked for, each read once |
@@ -26,9 +29,13 @@
 //! | `openapi` | the OpenAPI document, made from the code |
 
 mod accounts;
+mod assurance;
 mod auth;
 mod blobs;
 mod blocks;
+mod catalogue;
+mod event_blocks;
+mod events;
 mod extract;
 mod latest;
 mod limiter;
@@ -39,6 +46,7 @@ mod places;
 mod problem;
 mod proofs;
 mod proposals;
+mod ranges;
 mod recent;
 mod registry;
 mod router;

@@ -1,7 +1,7 @@
 //! The OpenAPI document, made from the handlers and the types of the API.
 
 use super::{
-    accounts, blobs, blocks, proofs, proposals, registry,
+    accounts, assurance, blobs, blocks, catalogue, events, proofs, proposals, ranges, registry,
     state::{ApiState, fixed_json},
     status, transactions, validators,
 };
@@ -34,15 +34,22 @@ pub(super) async fn show(State(state): State<ApiState>) -> Response<Body> {
         blocks::list, blocks::show,
         registry::namespaces, registry::namespace, registry::models, registry::model,
         registry::versions, registry::version, registry::events, registry::grant, registry::digest,
+        catalogue::policies, catalogue::aliases, catalogue::alias, catalogue::model_tags,
+        catalogue::version_tags, catalogue::transfer,
+        assurance::standing, assurance::certifications, assurance::lineage, assurance::version_events,
+        assurance::grants, assurance::access_requests, assurance::rekeys,
+        assurance::digest_events, assurance::children,
+        events::stream,
         accounts::list, accounts::show, accounts::key,
         validators::in_force, validators::registry, validators::show, validators::epoch,
         proposals::list, proposals::show,
         proofs::version, proofs::account, proofs::key, proofs::grant, proofs::transaction, proofs::block,
+        proofs::by_key, proofs::list, proofs::epochs, ranges::show,
         blobs::show, blobs::head, blobs::put,
         status::status, status::genesis, status::params,
         show,
     ),
-    components(schemas(cairn_api::Wait)),
+    components(schemas(cairn_api::Wait, cairn_api::Direction, cairn_api::HeightMark)),
     modifiers(&Token)
 )]
 struct Document;

@@ -39,6 +39,11 @@ impl ApiProblem {
         Self::new(StatusCode::BAD_REQUEST, code::BAD_REQUEST, detail)
     }
 
+    /// More at one time, or in a time, than there may be.
+    pub(super) fn too_many(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, detail)
+    }
+
     /// The node's own fault. The cause goes to the log: it may name files and disks.
     pub(super) fn internal(cause: impl Display) -> Self {
         tracing::error!(%cause, "a request failed");

@@ -1,14 +1,14 @@
 //! Namespaces, models, versions, events and grants.
 
 use super::{
-    extract::{self, At, InPath, InQuery, Paging, bad_cursor, page_size, parse_cursor},
+    extract::{self, At, InPath, InQuery, Paging, PagingAt, bad_cursor, page_size, parse_cursor},
     problem::ApiProblem,
     snapshot::Snapshot,
     state::{ApiState, Items, Shared},
 };
 use axum::{body::Body, extract::State, http::Response};
 use cairn_api::{Answer, EventView, ModelView, Page, VersionView, code, schema};
-use cairn_runtime::{Model, ModelName, query};
+use cairn_runtime::{Model, ModelName, Version, VersionId, query};
 use serde::Deserialize;
 
 /// The cursor after a page of `read` items that began at `from`, in a list of `count`.
@@ -65,7 +65,7 @@ pub(super) async fn namespace(
         .await
 }
 
-fn no_namespace(name: &str) -> ApiProblem {
+pub(super) fn no_namespace(name: &str) -> ApiProblem {
     ApiProblem::not_found(code::NAMESPACE_NOT_FOUND, format_args!("namespace {name}"))
 }
 
@@ -195,7 +195,7 @@ pub(super) async fn model(
         .await
 }
 
-fn find_model(snapshot: &Snapshot, name: &ModelName) -> Result<Model, ApiProblem> {
+pub(super) fn find_model(snapshot: &Snapshot, name: &ModelName) -> Result<Model, ApiProblem> {
     query::model(snapshot.state(), name)?
         .ok_or_else(|| ApiProblem::not_found(code::MODEL_NOT_FOUND, format_args!("model {name}")))
 }
@@ -208,6 +208,7 @@ fn find_model(snapshot: &Snapshot, name: &ModelName) -> Result<Model, ApiProblem
         ("name" = String, Path, description = "Model"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
         ("limit" = Option<usize>, Query, description = "Most items, at most and by default 100"),
+        ("at_height" = Option<u64>, Query, description = "A final height, default the last"),
     ),
     responses(
         (status = 200, description = "The versions", body = Page<VersionView>),
@@ -217,12 +218,12 @@ fn find_model(snapshot: &Snapshot, name: &ModelName) -> Result<Model, ApiProblem
 pub(super) async fn versions(
     State(state): State<ApiState>,
     InPath((namespace, name)): InPath<(String, String)>,
-    InQuery(paging): InQuery<Paging>,
+    InQuery(paging): InQuery<PagingAt>,
 ) -> Result<Response<Body>, ApiProblem> {
     let (from, limit) = paging.range()?;
     let name = extract::model(namespace, name);
     state
-        .page(None, move |_, snapshot| {
+        .page(paging.at_height, move |_, snapshot| {
             let count = find_model(snapshot, &name)?.versions;
             let versions = query::versions(snapshot.state(), &name, from, limit as u64)?;
             let next = next(from, versions.len(), count);
@@ -253,12 +254,14 @@ pub(super) async fn version(
     let id = extract::version(namespace, name, version);
     state
         .answer(at.at_height, move |_, snapshot| {
-            let version = query::version(snapshot.state(), &id)?.ok_or_else(|| {
-                ApiProblem::not_found(code::VERSION_NOT_FOUND, format_args!("version {id}"))
-            })?;
-            Ok(VersionView::from(version))
+            find_version(snapshot, &id).map(VersionView::from)
         })
         .await
+}
+
+pub(super) fn find_version(snapshot: &Snapshot, id: &VersionId) -> Result<Version, ApiProblem> {
+    query::version(snapshot.state(), id)?
+        .ok_or_else(|| ApiProblem::not_found(code::VERSION_NOT_FOUND, format_args!("version {id}")))
 }
 
 /// What happened to a model, oldest first.
@@ -269,6 +272,7 @@ pub(super) async fn version(
         ("name" = String, Path, description = "Model"),
         ("cursor" = Option<String>, Query, description = "`next` of the page before"),
         ("limit" = Option<usize>, Query, description = "Most items, at most and by default 100"),
+        ("at_height" = Option<u64>, Query, description = "A final height, default the last"),
     ),
     responses(
         (status = 200, description = "The events", body = Page<EventView>),
@@ -278,12 +282,12 @@ pub(super) async fn version(
 pub(super) async fn events(
     State(state): State<ApiState>,
     InPath((namespace, name)): InPath<(String, String)>,
-    InQuery(paging): InQuery<Paging>,
+    InQuery(paging): InQuery<PagingAt>,
 ) -> Result<Response<Body>, ApiProblem> {
     let (from, limit) = paging.range()?;
     let name = extract::model(namespace, name);
     state
-        .page(None, move |_, snapshot| {
+        .page(paging.at_height, move |_, snapshot| {
             let count = find_model(snapshot, &name)?.events;
             let events = query::events(snapshot.state(), &name, from, limit as u64)?;
             let next = next(from, events.len(), count);

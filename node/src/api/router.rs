@@ -1,8 +1,9 @@
 //! The table of routes, and what is done around each of them: limits, the time, the measurement.
 
 use super::{
-    accounts, blobs, blocks, limiter::Refused, openapi, problem::ApiProblem, proofs, proposals,
-    registry, state::ApiState, status, transactions, validators,
+    accounts, assurance, blobs, blocks, catalogue, events, limiter::Refused, openapi,
+    problem::ApiProblem, proofs, proposals, ranges, registry, state::ApiState, status,
+    transactions, validators,
 };
 use axum::{
     Router,
@@ -24,7 +25,7 @@ pub(super) struct Peer(pub(super) IpAddr);
 
 /// How many routes there are, for the test that all of them are described.
 #[cfg(test)]
-pub(super) const ROUTES: usize = 33;
+pub(super) const ROUTES: usize = 53;
 
 /// Every route of the API.
 pub(super) fn router(state: ApiState) -> Router {
@@ -54,6 +55,84 @@ pub(super) fn router(state: ApiState) -> Router {
             short,
             get(registry::events),
         ),
+        (
+            "/v1/namespaces/{ns}/policies",
+            short,
+            get(catalogue::policies),
+        ),
+        (
+            "/v1/models/{ns}/{name}/aliases",
+            short,
+            get(catalogue::aliases),
+        ),
+        (
+            "/v1/models/{ns}/{name}/aliases/{alias}",
+            short,
+            get(catalogue::alias),
+        ),
+        (
+            "/v1/models/{ns}/{name}/tags",
+            short,
+            get(catalogue::model_tags),
+        ),
+        (
+            "/v1/models/{ns}/{name}/transfer",
+            short,
+            get(catalogue::transfer),
+        ),
+        (
+            "/v1/models/{ns}/{name}/versions/{version}/tags",
+            short,
+            get(catalogue::version_tags),
+        ),
+        (
+            "/v1/models/{ns}/{name}/versions/{version}/standing",
+            short,
+            get(assurance::standing),
+        ),
+        (
+            "/v1/models/{ns}/{name}/versions/{version}/certifications",
+            short,
+            get(assurance::certifications),
+        ),
+        (
+            "/v1/models/{ns}/{name}/versions/{version}/lineage",
+            short,
+            get(assurance::lineage),
+        ),
+        (
+            "/v1/models/{ns}/{name}/versions/{version}/events",
+            short,
+            get(assurance::version_events),
+        ),
+        (
+            "/v1/models/{ns}/{name}/versions/{version}/access-requests",
+            short,
+            get(assurance::access_requests),
+        ),
+        (
+            "/v1/models/{ns}/{name}/versions/{version}/rekeys",
+            short,
+            get(assurance::rekeys),
+        ),
+        (
+            "/v1/models/{ns}/{name}/versions/{version}/grants",
+            short,
+            get(assurance::grants),
+        ),
+        (
+            "/v1/digests/{digest}/events",
+            short,
+            get(assurance::digest_events),
+        ),
+        (
+            "/v1/digests/{digest}/children",
+            short,
+            get(assurance::children),
+        ),
+        ("/v1/events", short, get(events::stream)),
+        ("/v1/proofs/records/{key}", short, get(proofs::by_key)),
+        ("/v1/proofs/lists/{list}", short, get(proofs::list)),
         (
             "/v1/models/{ns}/{name}/versions/{version}/grants/{account}",
             short,
@@ -88,6 +167,8 @@ pub(super) fn router(state: ApiState) -> Router {
             get(proofs::transaction),
         ),
         ("/v1/proofs/blocks/{height}", short, get(proofs::block)),
+        ("/v1/proofs/epochs", short, get(proofs::epochs)),
+        ("/v1/proofs/range", short, get(ranges::show)),
         ("/v1/genesis", short, get(status::genesis)),
         ("/v1/status", short, get(status::status)),
         (
@@ -162,11 +243,14 @@ fn too_slow(limit: Duration) -> ApiProblem {
     )
 }
 
-fn rate_limited(refused: Refused) -> ApiProblem {
+pub(super) fn rate_limited(refused: Refused) -> ApiProblem {
     let detail = match refused {
         Refused::Connections { limit } => format!("at most {limit} connections of one address"),
         Refused::Concurrent { limit } => {
             format!("at most {limit} requests of one address at one time; wait for an answer")
+        }
+        Refused::Streams { limit } => {
+            format!("at most {limit} streams of events of one address; ask another node")
         }
         Refused::Rate { per_second } => {
             format!(
@@ -174,7 +258,7 @@ fn rate_limited(refused: Refused) -> ApiProblem {
             )
         }
     };
-    ApiProblem::new(StatusCode::TOO_MANY_REQUESTS, code::RATE_LIMITED, detail)
+    ApiProblem::too_many(detail)
 }
 
 async fn other_method() -> ApiProblem {

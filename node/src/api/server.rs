@@ -97,7 +97,8 @@ pub async fn serve(
         address("operators' listener", &ops_listener)?,
     );
 
-    let state = ApiState::new(handle.clone(), config.limits, handle.genesis().to_json()?);
+    let genesis = handle.genesis().to_json()?;
+    let state = ApiState::new(handle.clone(), config.limits, genesis, shutdown.clone());
     let server = Arc::new(Server {
         router: router(state.clone()),
         acceptor: TlsAcceptor::from(tls),

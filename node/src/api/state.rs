@@ -2,6 +2,7 @@
 
 use super::{
     ApiLimits,
+    event_blocks::BlockEvents,
     latest::LatestVersions,
     limiter::Limiter,
     openapi,
@@ -19,7 +20,7 @@ use bytes::Bytes;
 use cairn_api::{Answer, HEIGHT_HEADER, OCTET_STREAM, Page, time::rfc3339, token};
 use serde::Serialize;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// Shared by all requests; a clone is another handle.
 #[derive(Clone)]
@@ -35,6 +36,12 @@ pub(super) struct Shared {
     pub(super) latest: LatestVersions,
     /// Final blocks, as [`Shared::final_block`] gives them.
     recent: Recent<FinalBlock>,
+    /// The events of final blocks, as [`Shared::events_from`] gives them.
+    pub(super) recent_events: Recent<BlockEvents>,
+    /// Places for streams of events.
+    pub(super) streams: Arc<Semaphore>,
+    /// Says `true` when the node stops.
+    pub(super) stop: watch::Receiver<bool>,
     /// Places for blobs on their way.
     pub(super) blobs: Places,
     /// The genesis document, as JSON.
@@ -64,12 +71,20 @@ impl Shared {
 pub(super) type Items<T> = (Vec<T>, Option<String>);
 
 impl ApiState {
-    pub(super) fn new(node: NodeHandle, limits: ApiLimits, genesis: String) -> Self {
+    pub(super) fn new(
+        node: NodeHandle,
+        limits: ApiLimits,
+        genesis: String,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
         Self(Arc::new(Shared {
             limiter: Limiter::new(&limits),
             audience: token::audience(&node.chain_id(), &node.transport_key().fingerprint()),
             latest: LatestVersions::default(),
             recent: Recent::default(),
+            recent_events: Recent::default(),
+            streams: Arc::new(Semaphore::new(limits.max_event_streams)),
+            stop,
             blobs: Places::new(
                 limits.max_concurrent_blobs,
                 limits.max_concurrent_blobs_per_account,

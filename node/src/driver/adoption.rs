@@ -33,10 +33,8 @@ impl Driver {
         parts.speculation.settle(header.height.0);
         parts.executor.give(Work::Reset);
         parts.network.set_height(header.height.0);
-        let records = query::validators(&state).map_err(EpochError::from)?;
-        if records != parts.committee.seats().records {
-            self.seat(records)?;
-        }
+        self.seat()?;
+        self.check_version()?;
         let parts = &self.parts;
         parts.finality.announce(header.clone(), std::iter::empty());
         tracing::info!(height = self.tip_height, "goes on from a snapshot");

@@ -3,8 +3,8 @@
 use super::NodeError;
 use crate::config::NodeConfig;
 use cairn_consensus::{Signer, ValidatorId};
-use cairn_crypto::{SigningKey, keyfile};
-use cairn_runtime::{AccountId, ValidatorRecord};
+use cairn_crypto::{NodeKeys, SigningKey, keyfile};
+use cairn_runtime::{AccountId, KeyUse, StateReader, ValidatorRecord, query};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -61,33 +61,33 @@ pub fn passphrase_in(path: &Path) -> Result<String, NodeError> {
 /// ledger does not name yet is named by its consensus key, and observes until it is.
 pub(super) fn identify(
     config: &NodeConfig,
-    records: &[ValidatorRecord],
+    state: &impl StateReader,
     height: u64,
 ) -> Result<Identity, NodeError> {
+    let records = query::validators(state)?;
     let passphrase = passphrase(config)?;
     let mut keys = Vec::new();
     for file in std::iter::once(&config.key_file).chain(&config.next_key_file) {
         keys.push(keyfile::read(file, &passphrase)?.node()?);
     }
-    let first = || {
-        let key = AccountId::of(keys[0].consensus.public_key()).0;
-        (key, keys[0].transport.clone())
-    };
     let wrong = |key| NodeError::WrongKey {
         key,
         height,
         key_file: config.key_file.clone(),
         name: config.name.clone(),
     };
-    // By its key: names of validators need not be unique.
+    // By its key: it names the validator for life.
     let signs = |record: &&ValidatorRecord| {
         let mut held = keys.iter().map(|keys| keys.consensus.public_key());
         held.any(|key| *key == record.consensus_key)
     };
     let (id, transport) = match records.iter().find(signs) {
         None => {
-            // The ledger here may be older than the keys. One of genesis that never moved is a mistake to be told.
-            if height == 0 && records.iter().any(|record| record.name == config.name) {
+            let id = former_id(state, &keys)?;
+            // The ledger here may be older than the keys. Keys that nothing ties to the validator of genesis with this
+            // name are a mistake to be told.
+            let mut named = records.iter().filter(|record| record.name == config.name);
+            if height == 0 && named.any(|record| record.id.0 != id) {
                 return Err(wrong("consensus"));
             }
             tracing::warn!(
@@ -95,7 +95,7 @@ pub(super) fn identify(
                 height,
                 "no validator in force here has these keys: following"
             );
-            first()
+            (id, keys[0].transport.clone())
         }
         Some(record) => {
             let mut transports = keys.iter().map(|keys| &keys.transport);
@@ -112,6 +112,22 @@ pub(super) fn identify(
         signers: signers.collect(),
         transport,
     })
+}
+
+/// The validator that the registry has one of these keys for; of keys that it does not have, the one that the first would
+/// be.
+fn former_id(state: &impl StateReader, keys: &[NodeKeys]) -> Result<ValidatorId, NodeError> {
+    for held in keys {
+        for key in [&held.consensus, &held.transport] {
+            let fingerprint = key.public_key().fingerprint();
+            if let Some(KeyUse::Consensus { validator, .. } | KeyUse::Transport { validator, .. }) =
+                query::key_use(state, &fingerprint)?
+            {
+                return Ok(validator.0);
+            }
+        }
+    }
+    Ok(AccountId::of(keys[0].consensus.public_key()).0)
 }
 
 #[cfg(test)]

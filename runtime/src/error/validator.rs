@@ -127,10 +127,12 @@ pub enum ValidatorError {
         /// Height at which it was.
         height: u64,
     },
-    /// Nothing bonded and nothing on its way out: the offender is out of reach.
-    #[error("validator {validator} has no stake bonded or unbonding")]
-    NothingAtStake {
-        /// The validator.
+    /// Another validator has this name.
+    #[error("validator {validator} is named {name:?}; choose another name")]
+    ValidatorNameTaken {
+        /// The name.
+        name: String,
+        /// Whose it is.
         validator: AccountId,
     },
 }
@@ -154,7 +156,7 @@ impl ValidatorError {
             Self::UnknownMember { .. } => "unknown_member",
             Self::BadEvidenceSignature { .. } => "bad_evidence_signature",
             Self::OffenceCounted { .. } => "offence_counted",
-            Self::NothingAtStake { .. } => "nothing_at_stake",
+            Self::ValidatorNameTaken { .. } => "validator_name_taken",
         }
     }
 
@@ -170,7 +172,7 @@ impl ValidatorError {
             | Self::TooFewValidators { .. }
             | Self::TooManyValidators { .. }
             | Self::OffenceCounted { .. }
-            | Self::NothingAtStake { .. } => 409,
+            | Self::ValidatorNameTaken { .. } => 409,
             Self::BadKeyProof { .. }
             | Self::ZeroAmount
             | Self::MalformedEvidence { .. }

@@ -55,7 +55,8 @@ pub(super) fn propose<S: StateReader>(
         proposal: id,
         proposer: session.sender,
     });
-    add_approvals(session, proposal, &members)
+    add_approvals(session, proposal, &members)?;
+    Ok(())
 }
 
 pub(super) fn approve<S: StateReader>(
@@ -84,15 +85,15 @@ pub(super) fn approve<S: StateReader>(
         }
         .into());
     }
-    let approved = |member: &EpochMember| proposal.approvals.contains(&member.id);
-    if members.iter().all(approved) {
+    // Those who approved may ask again: the set may have shrunk to where they are enough.
+    if !add_approvals(session, proposal, &members)? {
         return Err(GovernanceError::AlreadyApproved {
             proposal: id,
             account: session.sender,
         }
         .into());
     }
-    add_approvals(session, proposal, &members)
+    Ok(())
 }
 
 fn allowed(members: &[EpochMember]) -> Owners {
@@ -102,12 +103,12 @@ fn allowed(members: &[EpochMember]) -> Owners {
     }
 }
 
-/// Adds the members' approvals; carries the action out once there are enough.
+/// Adds the members' approvals; carries the action out once there are enough. Whether either changed anything.
 fn add_approvals<S: StateReader>(
     session: &mut Session<'_, S>,
     mut proposal: Proposal,
     members: &[EpochMember],
-) -> Result<(), Stop> {
+) -> Result<bool, Stop> {
     let id = proposal.id;
     let mut added = Vec::new();
     for member in members {
@@ -116,7 +117,8 @@ fn add_approvals<S: StateReader>(
             added.push(member.id);
         }
     }
-    if !added.is_empty() {
+    let adds = !added.is_empty();
+    if adds {
         session.emit(Event::ProposalApproved {
             proposal: id,
             validators: added,
@@ -139,7 +141,7 @@ fn add_approvals<S: StateReader>(
         carry_out(session, id, &proposal.action)?;
         session.emit(Event::ProposalPassed { proposal: id });
     }
-    Ok(())
+    Ok(adds || passes)
 }
 
 fn carry_out<S: StateReader>(

@@ -147,16 +147,14 @@ pub(super) fn burn_from<S: StateReader>(
     Ok(epoch::mark_change(session)?)
 }
 
-/// Burns a share of everything that a validator has at stake, at least one unit; returns how many units.
+/// Burns a share of everything that a validator has at stake; returns how many units. Matured stake is out of reach.
+/// The last bonded unit stays where the set would otherwise be too small to ever take effect again.
 pub(super) fn slash<S: StateReader>(
     session: &mut Session<'_, S>,
     validator: AccountId,
     share_bp: u64,
 ) -> Result<u64, Stop> {
     let mut stake = read_stake(session, validator)?;
-    if stake.at_stake() == 0 {
-        return Err(ValidatorError::NothingAtStake { validator }.into());
-    }
     let mut burned = 0u64;
     let parts = (stake.unbonding.iter_mut().map(|part| &mut part.amount))
         .chain(std::iter::once(&mut stake.bonded));
@@ -167,7 +165,15 @@ pub(super) fn slash<S: StateReader>(
     }
     stake.unbonding.retain(|part| part.amount > 0);
     session.write(&StateKey::Stake(validator), &stake);
-    count_burned(session, burned)?;
+    if stake.bonded == 0 && burned > 0 && epoch::next_size(session)? < session.params.min_validators
+    {
+        stake.bonded = 1;
+        burned -= 1;
+        session.write(&StateKey::Stake(validator), &stake);
+    }
+    if burned > 0 {
+        count_burned(session, burned)?;
+    }
     Ok(burned)
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct NewValidator<'a> {
     pub(crate) stake: u64,
 }
 
-/// Puts a validator into the registry.
+/// Puts a validator into the registry. Without stake it is in no set yet, and the network knows it.
 pub(crate) fn add_validator<S: StateReader>(
     session: &mut Session<'_, S>,
     new: &NewValidator<'_>,
@@ -35,7 +35,10 @@ pub(crate) fn add_validator<S: StateReader>(
     let id = AccountId::of(new.consensus_key);
     let keys = (new.consensus_key, new.transport_key);
     record_keys(session, id, 0, keys)?;
-    stake::issue(session, new.stake)?;
+    check_name_is_free(session, new.name)?;
+    if new.stake > 0 {
+        stake::issue(session, new.stake)?;
+    }
     let stake = Stake {
         bonded: new.stake,
         ..Stake::default()
@@ -57,6 +60,25 @@ pub(crate) fn add_validator<S: StateReader>(
     operated.push(id);
     session.write(&StateKey::Operates(new.operator), &operated);
     Ok(id)
+}
+
+/// Operators configure addresses by name. Names of former validators stay taken: records speak of them.
+fn check_name_is_free<S: StateReader>(
+    session: &mut Session<'_, S>,
+    name: &str,
+) -> Result<(), Stop> {
+    for ordinal in 0..session.count(&StateKey::ValidatorEntryCount)? {
+        let validator: AccountId = session.expect(&StateKey::ValidatorEntryAt(ordinal))?;
+        let entry: ValidatorEntry = session.expect(&StateKey::ValidatorEntry(validator))?;
+        if entry.name == name {
+            return Err(ValidatorError::ValidatorNameTaken {
+                name: entry.name,
+                validator,
+            }
+            .into());
+        }
+    }
+    Ok(())
 }
 
 /// Records a pair of keys at an index that is free.

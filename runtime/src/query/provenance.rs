@@ -19,15 +19,50 @@ pub struct LineageEdge {
     pub digest: Digest,
     /// The parent; nothing for a dataset.
     pub parent: Option<VersionId>,
+    /// How far from where the walk began: 1 for what is next to it.
+    pub depth: u32,
 }
+
+/// How far a walk goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WalkLimits {
+    /// Most edges between the beginning and what is met.
+    pub depth: u32,
+    /// Most edges in all.
+    pub edges: usize,
+}
+
+impl WalkLimits {
+    /// At most so many edges, however deep.
+    #[must_use]
+    pub fn edges(edges: usize) -> Self {
+        Self {
+            depth: u32::MAX,
+            edges,
+        }
+    }
+}
+
+/// Most children that a walk down looks at, those included that belong to other holders of the same digest.
+const MAX_CHILDREN_READ: u64 = 20_000;
+
+/// Children that are read at a time.
+const CHILDREN_PAGE: u64 = 256;
 
 /// What a walk met, nearest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LineageWalk {
     /// Every edge once.
     pub edges: Vec<LineageEdge>,
-    /// Whether there are no others: the limit was not reached.
+    /// Whether there are no others: no limit was reached.
     pub complete: bool,
+}
+
+/// What leads on from a version.
+struct Step {
+    edges: Vec<(LineageEdge, Option<VersionId>)>,
+    /// Whether these are all.
+    complete: bool,
 }
 
 /// The versions that the parents of a version were; nothing where it has none.
@@ -68,96 +103,118 @@ pub fn children(
     })
 }
 
-/// Everything that a version derives from, directly or not, at most `limit` edges.
+/// Everything that a version derives from, directly or not, within `limits`.
 ///
 /// # Errors
 /// [`StateError`].
 pub fn ancestors(
     state: &(impl StateReader + ?Sized),
     id: &VersionId,
-    limit: usize,
+    limits: WalkLimits,
 ) -> Result<LineageWalk, StateError> {
-    walk(id, limit, |child| {
-        let Some(record) = version(state, child)? else {
-            return Ok(vec![]);
-        };
+    walk(id, limits, |child, depth, _| {
         let parents = lineage(state, child)?.map_or(vec![], |lineage| lineage.parents);
-        let edges = record.parents.into_iter().zip(parents);
-        Ok(edges
-            .map(|(stated, parent)| {
-                let edge = LineageEdge {
-                    child: child.clone(),
-                    relation: stated.relation,
-                    digest: stated.digest,
-                    parent: parent.clone(),
-                };
-                (edge, parent)
-            })
-            .collect())
+        let stated = version(state, child)?.map_or(vec![], |record| record.parents);
+        let edges = stated.into_iter().zip(parents).map(|(stated, parent)| {
+            let edge = LineageEdge {
+                child: child.clone(),
+                relation: stated.relation,
+                digest: stated.digest,
+                parent: parent.clone(),
+                depth,
+            };
+            (edge, parent)
+        });
+        Ok(Step {
+            edges: edges.collect(),
+            complete: true,
+        })
     })
 }
 
-/// Everything that derives from a version, directly or not, at most `limit` edges.
+/// Everything that derives from a version, directly or not, within `limits`.
 ///
 /// # Errors
 /// [`StateError`].
 pub fn descendants(
     state: &(impl StateReader + ?Sized),
     id: &VersionId,
-    limit: usize,
+    limits: WalkLimits,
 ) -> Result<LineageWalk, StateError> {
-    walk(id, limit, |parent| {
+    let mut left = MAX_CHILDREN_READ;
+    walk(id, limits, |parent, depth, room| {
+        let mut edges = Vec::new();
         let Some(record) = version(state, parent)? else {
-            return Ok(vec![]);
+            return Ok(Step {
+                edges,
+                complete: true,
+            });
         };
         let digest = record.model_hash;
-        let children = children(state, &digest, 0, u64::MAX)?;
-        let own = |child: &Child| child.parent.as_ref() == Some(parent);
-        Ok(children
-            .into_iter()
-            .filter(own)
-            .map(|child| {
+        let count = child_count(state, &digest)?;
+        let mut from = 0;
+        // One more than there is room for, so that the walk knows that it is cut off.
+        while from < count && left > 0 && edges.len() <= room {
+            let page = children(state, &digest, from, CHILDREN_PAGE.min(left))?;
+            from += page.len() as u64;
+            left -= page.len() as u64;
+            let own = page
+                .into_iter()
+                .filter(|child| child.parent.as_ref() == Some(parent));
+            edges.extend(own.map(|child| {
                 let edge = LineageEdge {
                     child: child.id.clone(),
                     relation: child.relation,
                     digest,
                     parent: child.parent,
+                    depth,
                 };
                 (edge, Some(child.id))
-            })
-            .collect())
+            }));
+        }
+        Ok(Step {
+            edges,
+            complete: from >= count,
+        })
     })
 }
 
-/// Goes breadth first from a version; `step` gives the edges at a version, each with the version to go on to.
+/// Goes breadth first from a version. `step` gives the edges at a version, each with the version to go on to; it is told
+/// their depth, and how many there is room for.
 fn walk(
     from: &VersionId,
-    limit: usize,
-    mut step: impl FnMut(&VersionId) -> Result<Vec<(LineageEdge, Option<VersionId>)>, StateError>,
+    limits: WalkLimits,
+    mut step: impl FnMut(&VersionId, u32, usize) -> Result<Step, StateError>,
 ) -> Result<LineageWalk, StateError> {
-    let mut edges = Vec::new();
+    let mut found = LineageWalk {
+        edges: Vec::new(),
+        complete: true,
+    };
     let mut seen = BTreeSet::from([from.clone()]);
-    let mut queue = VecDeque::from([from.clone()]);
-    while let Some(at) = queue.pop_front() {
-        for (edge, next) in step(&at)? {
-            if edges.len() >= limit {
-                return Ok(LineageWalk {
-                    edges,
-                    complete: false,
-                });
+    let mut queue = VecDeque::from([(from.clone(), 0_u32)]);
+    while let Some((at, depth)) = queue.pop_front() {
+        let room = limits.edges - found.edges.len();
+        let next_depth = depth.saturating_add(1);
+        let step = step(&at, next_depth, room)?;
+        found.complete &= step.complete;
+        if depth >= limits.depth {
+            found.complete &= step.edges.is_empty();
+            continue;
+        }
+        for (edge, next) in step.edges {
+            if found.edges.len() >= limits.edges {
+                found.complete = false;
+                return Ok(found);
             }
-            edges.push(edge);
+            found.edges.push(edge);
             if let Some(next) = next
                 && seen.insert(next.clone())
             {
-                queue.push_back(next);
+                queue.push_back((next, next_depth));
             }
         }
     }
-    Ok(LineageWalk {
-        edges,
-        complete: true,
-    })
+    Ok(found)
 }
 
 /// Number of recorded events that name a digest.

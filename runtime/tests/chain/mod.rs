@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub, unused_imports)]
 
 mod about;
+mod attempts;
 
 pub use about::*;
+pub use attempts::*;
 
 use cairn_crypto::{
     Ciphertext, Digest, EncapsulationKey, SealedKey, Seed, Signature, SigningKey, domain,

@@ -177,7 +177,10 @@ pub fn validator_errors() -> Vec<ValidatorError> {
             epoch: 1,
             height: 2,
         },
-        ValidatorError::NothingAtStake { validator },
+        ValidatorError::ValidatorNameTaken {
+            name: "acme-1".into(),
+            validator,
+        },
     ]
 }
 

@@ -1,0 +1,124 @@
+//! `cairn request-access`, `cairn revoke`, `cairn reseal` and `cairn access`: who may read a version.
+
+use super::{Context, FinalView, values};
+use crate::exit::Failure;
+use crate::output::table;
+use cairn_client::Reference;
+use cairn_runtime::{AccessRequest, AccountId, Grant, Operation, Rekey};
+use clap::Args;
+use serde::Serialize;
+
+/// What is asked for, and why.
+#[derive(Debug, Args)]
+pub(crate) struct RequestArgs {
+    /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
+    #[arg(value_name = "REF")]
+    reference: Reference,
+    /// Why, for everybody to read
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// Whose access to what ends, and why.
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArgs {
+    /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
+    #[arg(value_name = "REF")]
+    reference: Reference,
+    /// The reader
+    #[arg(value_name = "ACCOUNT")]
+    account: AccountId,
+    /// Why, for everybody to read
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+}
+
+/// Which version.
+#[derive(Debug, Args)]
+pub(crate) struct VersionArgs {
+    /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
+    #[arg(value_name = "REF")]
+    reference: Reference,
+}
+
+/// Runs `cairn request-access`.
+pub(crate) async fn request(arguments: RequestArgs, context: &Context) -> Result<(), Failure> {
+    let id = context.client()?.resolve(&arguments.reference).await?;
+    let done = format!("asked for access to {id}");
+    let reason = arguments.reason;
+    let operation = Operation::RequestAccess { id, reason };
+    context.transact(vec![operation], &done).await
+}
+
+/// Runs `cairn revoke`.
+pub(crate) async fn revoke(arguments: RevokeArgs, context: &Context) -> Result<(), Failure> {
+    let id = context.client()?.resolve(&arguments.reference).await?;
+    let reader = arguments.account;
+    let done = format!(
+        "{reader} may not read {id} any more: nodes and clients refuse; what was unwrapped before stays known"
+    );
+    let operation = Operation::RevokeAccess {
+        id,
+        reader,
+        reason: arguments.reason,
+    };
+    context.transact(vec![operation], &done).await
+}
+
+/// Runs `cairn reseal`.
+pub(crate) async fn reseal(arguments: &VersionArgs, context: &Context) -> Result<(), Failure> {
+    let session = context.session().await?;
+    let id = session.client().resolve(&arguments.reference).await?;
+    let sealed: FinalView = session.reseal(&id).await?.into();
+    context.output().result(&sealed, || {
+        sealed.text(&format!("{id} opens with the account's newest key"))
+    })
+}
+
+#[derive(Serialize)]
+struct Listed {
+    grants: Vec<Grant>,
+    requests: Vec<AccessRequest>,
+    rekeys: Vec<Rekey>,
+}
+
+/// Runs `cairn access`.
+pub(crate) async fn list(arguments: &VersionArgs, context: &Context) -> Result<(), Failure> {
+    let client = context.client()?;
+    let id = client.resolve(&arguments.reference).await?;
+    let listed = Listed {
+        grants: client.grants(&id).await?,
+        requests: client.access_requests(&id).await?,
+        rekeys: client.rekeys(&id).await?,
+    };
+    context.output().result(&listed, || {
+        let grants = listed.grants.iter().map(grant_row);
+        let requests = listed.requests.iter().map(request_row);
+        let headings = ["ACCOUNT", "ACCESS", "SINCE", "KEY", "WHY"];
+        table(headings, grants.chain(requests).collect())
+    })
+}
+
+fn grant_row(grant: &Grant) -> [String; 5] {
+    let (access, since, why) = match &grant.revoked {
+        None => ("granted".to_owned(), grant.granted_at, String::new()),
+        Some(notice) => ("revoked".to_owned(), notice.at, notice.reason.clone()),
+    };
+    [
+        grant.reader.to_string(),
+        access,
+        since.to_string(),
+        grant.generation.to_string(),
+        why,
+    ]
+}
+
+fn request_row(request: &AccessRequest) -> [String; 5] {
+    [
+        request.reader.to_string(),
+        format!("request {}", values::word_of(&request.state)),
+        request.changed_at.to_string(),
+        "-".to_owned(),
+        request.reason.clone(),
+    ]
+}

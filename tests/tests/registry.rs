@@ -1,0 +1,484 @@
+//! What users of the registry type, and nothing else: lineage, aliases, tags, certification under a policy, access, a
+//! yanked version, a model that changes hands, and the events of all of it, of which none is lost and none comes twice
+//! although the node that tells them is killed and started again.
+
+#![allow(clippy::unwrap_used)]
+
+use cairn_client::{Client, ClientConfig, Recipient, Session, key_commit, seal_for};
+use cairn_runtime::{Operation, ReaderKey, VersionId};
+use cairn_tests::{Network, Outcome, Person, until};
+use serde_json::Value;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+
+/// Runs `cairn` with `--json`, and gives what it shows.
+fn shown(person: &Person, arguments: &[&str]) -> Value {
+    let mut words = arguments.to_vec();
+    words.push("--json");
+    let outcome = person.cairn(&words);
+    outcome.expect_code(0);
+    outcome.json()
+}
+
+/// One line of JSON for each event.
+fn lines(text: &str) -> Vec<Value> {
+    // The last line may not be whole yet.
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let read =
+        |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    whole.lines().map(read).collect()
+}
+
+fn ids(events: &[Value]) -> Vec<&str> {
+    events
+        .iter()
+        .map(|event| event["id"].as_str().unwrap())
+        .collect()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// `cairn events --follow` in the background, ended with its owner.
+struct Following {
+    child: Child,
+    file: PathBuf,
+}
+
+impl Following {
+    fn start(person: &Person, file: PathBuf, arguments: &[&str]) -> Self {
+        let mut words = vec!["events", "--follow", "--from", "0", "--json"];
+        words.extend(arguments);
+        let child = person
+            .command(&words)
+            .stdin(Stdio::null())
+            .stdout(File::create(&file).unwrap())
+            .spawn()
+            .unwrap();
+        Self { child, file }
+    }
+
+    fn events(&self) -> Vec<Value> {
+        lines(&std::fs::read_to_string(&self.file).unwrap())
+    }
+
+    /// Waits until this event was told.
+    fn wait_for(&mut self, network: &Network, id: &str) {
+        until(network.patience() * 2, &format!("event {id}"), || {
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none(), "the stream ended: {ended:?}");
+            ids(&self.events()).contains(&id).then_some(())
+        });
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
+
+/// The whole history, and the id of its last event.
+fn history(person: &Person, arguments: &[&str]) -> Vec<Value> {
+    let mut words = vec!["events", "--json"];
+    words.extend(arguments);
+    let outcome = person.cairn(&words);
+    outcome.expect_code(0);
+    lines(&outcome.stdout)
+}
+
+/// A new account with a key file of its own.
+fn admitted(network: &Network, admin: &Person, name: &str) -> (Person, String) {
+    let folder = network.folder();
+    let (key, card) = (
+        folder.join(format!("{name}.key")),
+        folder.join(format!("{name}.card")),
+    );
+    let person = admin.clone().with("CAIRN_KEY", text(&key));
+    let made = shown(&person, &["keygen", "--name", name, "--card", text(&card)]);
+    shown(admin, &["account", "admit", text(&card)]);
+    (person, made["account"].as_str().unwrap().to_owned())
+}
+
+/// Writes a model of one file and publishes it.
+fn push(person: &Person, network: &Network, name: &str, version: &str, more: &[&str]) -> Value {
+    let folder = network
+        .folder()
+        .join(format!("{}-{version}", name.replace('/', "-")));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("weights"), format!("{name} {version}")).unwrap();
+    let mut words = vec!["push", text(&folder), "--name", name, "--version", version];
+    words.extend(more);
+    shown(person, &words)
+}
+
+fn pull(
+    person: &Person,
+    network: &Network,
+    reference: &str,
+    place: &str,
+    more: &[&str],
+) -> Outcome {
+    let place = network.folder().join(place);
+    let mut words = vec!["pull", reference, "--output", text(&place)];
+    words.extend(more);
+    person.cairn(&words)
+}
+
+/// Writes a proof and audits it against genesis; what was proved.
+fn audited(person: &Person, network: &Network, arguments: &[&str]) -> Value {
+    let file = network.folder().join("proof");
+    let mut words = vec!["prove"];
+    words.extend(arguments);
+    words.extend(["--output", text(&file)]);
+    shown(person, &words);
+    shown(person, &["audit", text(&file)])
+}
+
+fn versions_below(lineage: &Value, direction: &str, end: &str) -> Vec<String> {
+    let edges = lineage[direction]["edges"].as_array().unwrap();
+    let name = |edge: &Value| {
+        let (model, version) = (&edge[end]["model"], &edge[end]["version"]);
+        let (namespace, name) = (&model["namespace"], &model["name"]);
+        format!(
+            "{}/{}@{} {}",
+            namespace.as_str().unwrap(),
+            name.as_str().unwrap(),
+            version.as_str().unwrap(),
+            edge["relation"].as_str().unwrap()
+        )
+    };
+    edges.iter().map(name).collect()
+}
+
+#[test]
+fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
+    let mut network = Network::start(4);
+    let alice = network.person("alice");
+    let (bob, bob_id) = (network.person("bob"), network.account("bob").id.to_string());
+    let (carol, carol_id) = admitted(&network, &alice, "carol");
+    let (dave, dave_id) = admitted(&network, &alice, "dave");
+    let report = network.folder().join("report.txt");
+    std::fs::write(&report, "looks safe").unwrap();
+
+    // Two readers of the events: one knows two nodes, the other only the one that will be killed.
+    let elsewhere = bob.clone().with("CAIRN_NODES", network.nodes(&[3, 0]));
+    let lone = bob.clone().with("CAIRN_NODES", network.nodes(&[3]));
+    let mut all = Following::start(&elsewhere, network.folder().join("all"), &[]);
+    let of_base = ["--model", "acme/base"];
+    let mut of_one = Following::start(&lone, network.folder().join("one"), &of_base);
+
+    // A base model, a version after it, and a derivative of it.
+    shown(&alice, &["namespace", "create", "acme"]);
+    let base = push(&alice, &network, "acme/base", "1.0.0", &["--public"]);
+    let base_hash = base["model_hash"].as_str().unwrap().to_owned();
+    let parent = |relation: &str| format!("{base_hash}={relation}");
+    let tuned = ["--parent", &parent("fine_tuned")];
+    push(&alice, &network, "acme/tuned", "1.0.0", &tuned);
+    let revised = ["--public", "--parent", &parent("revised")];
+    push(&alice, &network, "acme/base", "1.1.0", &revised);
+    let up = shown(&bob, &["lineage", "acme/tuned@1.0.0", "--up"]);
+    assert_eq!(
+        versions_below(&up, "up", "parent"),
+        ["acme/base@1.0.0 fine_tuned"]
+    );
+    let down = shown(&bob, &["lineage", "acme/base@1.0.0", "--down"]);
+    assert_eq!(
+        versions_below(&down, "down", "child"),
+        ["acme/tuned@1.0.0 fine_tuned", "acme/base@1.1.0 revised"]
+    );
+    let dot = bob.cairn(&["lineage", "acme/tuned@1.0.0", "--format", "dot"]);
+    let arrow = "\"acme/tuned@1.0.0\" -> \"acme/base@1.0.0\" [label=\"fine_tuned\"];";
+    assert!(dot.stdout.contains(arrow), "{dot:#?}");
+    let derived = audited(&bob, &network, &["acme/base@1.0.0", "--derived"]);
+    assert_eq!(derived["entries"].as_array().unwrap().len(), 2, "{derived}");
+
+    // An alias moves, and is what it was as of then. Meanwhile the node that tells the events is killed.
+    let first = shown(&alice, &["alias", "set", "acme/base@1.0.0", "stable"]);
+    let then = first["height"].as_u64().unwrap().to_string();
+    let known = history(&alice, &of_base);
+    of_one.wait_for(&network, ids(&known).last().unwrap());
+    network.kill(3);
+    shown(&alice, &["alias", "set", "acme/base@1.1.0", "stable"]);
+    let target = |more: &[&str]| {
+        let mut words = vec!["alias", "list", "acme/base"];
+        words.extend(more);
+        let listed = shown(&bob, &words);
+        listed[0]["version"].as_str().map(str::to_owned)
+    };
+    assert_eq!(target(&[]).as_deref(), Some("1.1.0"));
+    assert_eq!(target(&["--at-height", &then]).as_deref(), Some("1.0.0"));
+    let past = shown(&bob, &["log", "acme/base", "--at-height", &then]);
+    assert_eq!(past["aliases"][0]["version"], "1.0.0", "{past}");
+    let last = past["events"].as_array().unwrap().last().unwrap();
+    assert_eq!(last["event"]["event"], "alias_set", "{past}");
+    let by_alias = shown(&bob, &["show", "acme/base:stable"]);
+    assert_eq!(by_alias["id"]["version"], "1.1.0", "{by_alias}");
+    let alias = ["--alias", "acme/base:stable", "--at-height", &then];
+    let proof = audited(&bob, &network, &alias);
+    assert_eq!(
+        proof["height"].as_u64(),
+        first["height"].as_u64(),
+        "{proof}"
+    );
+    let nowhere = bob.cairn(&["show", "acme/base:newest"]);
+    nowhere.expect_code(14).expect_message("newest");
+
+    // Tags.
+    let tags = [
+        "tag",
+        "add",
+        "acme/base@1.1.0",
+        "stage=production",
+        "team=ml",
+    ];
+    shown(&alice, &tags);
+    shown(&alice, &["tag", "remove", "acme/base@1.1.0", "team"]);
+    let tags = shown(&bob, &["tag", "list", "acme/base@1.1.0"]);
+    assert_eq!(
+        (&tags[0]["value"], &tags[1]["value"]),
+        (&"production".into(), &Value::Null)
+    );
+
+    // Two certifiers under a policy.
+    for certifier in [&carol_id, &dave_id] {
+        shown(
+            &alice,
+            &[
+                "role",
+                "grant",
+                certifier,
+                "certifier",
+                "--namespace",
+                "acme",
+            ],
+        );
+    }
+    let named = ["--certifier", &carol_id, "--certifier", &dave_id];
+    let mut policy = vec![
+        "namespace",
+        "set-policy",
+        "acme",
+        "--required",
+        "2",
+        "--check",
+        "safety",
+    ];
+    policy.extend(named);
+    shown(&alice, &policy);
+    let certify = |person: &Person, verdict: &str| {
+        let statement = ["--statement", text(&report), "--verdict", verdict];
+        let mut words = vec!["certify", "acme/base:stable", "--check", "safety"];
+        words.extend(statement);
+        person.cairn(&words)
+    };
+    let standing =
+        || shown(&bob, &["certification", "list", "acme/base:stable"])["standing"].take();
+    certify(&bob, "passed").expect_code(15);
+    certify(&carol, "passed").expect_code(0);
+    let half = standing();
+    assert_eq!(half["certified"], false, "{half}");
+    assert_eq!(half["checks"][0]["lacking"][0], dave_id.as_str(), "{half}");
+    certify(&dave, "failed").expect_code(0);
+    assert_eq!(standing()["certified"], false);
+    certify(&dave, "passed").expect_code(0);
+    assert_eq!(standing()["certified"], true);
+    let reason = ["--reason", "the report was wrong"];
+    let revoke = [
+        "certification",
+        "revoke",
+        "acme/base:stable",
+        "0",
+        reason[0],
+        reason[1],
+    ];
+    shown(&carol, &revoke);
+    assert_eq!(standing()["certified"], false);
+    let certified = audited(&bob, &network, &["acme/base@1.1.0", "--certifications"]);
+    assert_eq!(
+        certified["entries"].as_array().unwrap().len(),
+        3,
+        "{certified}"
+    );
+
+    // Access is asked for, granted and revoked.
+    pull(&bob, &network, "acme/tuned@1.0.0", "early", &[]).expect_code(15);
+    let why = ["--reason", "to evaluate it"];
+    shown(
+        &bob,
+        &["request-access", "acme/tuned@1.0.0", why[0], why[1]],
+    );
+    let asked = shown(&alice, &["access", "acme/tuned@1.0.0"]);
+    assert_eq!(asked["requests"][0]["state"], "open", "{asked}");
+    shown(&alice, &["grant", "acme/tuned@1.0.0", &bob_id]);
+    pull(&bob, &network, "acme/tuned@1.0.0", "granted", &[]).expect_code(0);
+    let ended = ["--reason", "it was evaluated"];
+    shown(
+        &alice,
+        &["revoke", "acme/tuned@1.0.0", &bob_id, ended[0], ended[1]],
+    );
+    pull(&bob, &network, "acme/tuned@1.0.0", "revoked", &[]).expect_code(15);
+
+    // The node is back.
+    network.launch(3);
+    let height = network.status(0).unwrap().height;
+    network.wait_for_height(height);
+
+    // A version is withdrawn: it is refused unless somebody insists, and nothing points at it any more.
+    shown(
+        &alice,
+        &["deprecate", "acme/base@1.0.0", "--reason", "use 1.1.0"],
+    );
+    pull(&bob, &network, "acme/base@1.0.0", "deprecated", &[]).expect_code(0);
+    shown(
+        &alice,
+        &[
+            "yank",
+            "acme/base@1.0.0",
+            "--reason",
+            "it leaks its training data",
+        ],
+    );
+    let yanked = pull(&bob, &network, "acme/base@1.0.0", "yanked", &[]);
+    yanked
+        .expect_code(13)
+        .expect_message("it leaks its training data");
+    assert!(!network.folder().join("yanked").exists());
+    pull(
+        &bob,
+        &network,
+        "acme/base@1.0.0",
+        "insisted",
+        &["--allow-yanked"],
+    )
+    .expect_code(0);
+    alice
+        .cairn(&["alias", "set", "acme/base@1.0.0", "stable"])
+        .expect_code(13);
+    let notice = audited(&bob, &network, &["acme/base@1.0.0", "--yank"]);
+    assert!(notice["records"][0]["value"].is_string(), "{notice}");
+    let none = audited(&bob, &network, &["acme/base@1.1.0", "--yank"]);
+    assert!(none["records"][0]["value"].is_null(), "{none}");
+
+    // The model changes hands when the other wants it.
+    shown(&alice, &["transfer", "propose", "acme/base", &bob_id]);
+    alice
+        .cairn(&["transfer", "accept", "acme/base"])
+        .expect_code(15);
+    shown(&bob, &["transfer", "accept", "acme/base"]);
+    let transfer = shown(&alice, &["transfer", "show", "acme/base"]);
+    assert_eq!(transfer["data"]["state"], "accepted", "{transfer}");
+    let models = shown(&bob, &["list", "acme"]);
+    assert!(
+        models[0]["model"]["owner"]
+            .as_str()
+            .unwrap()
+            .contains(&bob_id),
+        "{models}"
+    );
+    let step = [
+        "--kind",
+        "evaluated",
+        "--input",
+        &base_hash,
+        "--statement",
+        text(&report),
+    ];
+    let mut words = vec!["provenance", "record", "acme/base"];
+    words.extend(step);
+    shown(&bob, &words);
+    let steps = shown(&alice, &["provenance", "list", "acme/base@1.0.0"]);
+    assert_eq!(steps.as_array().unwrap().len(), 1, "{steps}");
+
+    // Both readers have every event once and in order, through the death of the node, and so has whoever asks anew.
+    let everything = history(&alice, &[]);
+    let last = ids(&everything).last().unwrap().to_string();
+    all.wait_for(&network, &last);
+    of_one.wait_for(&network, &last);
+    assert_eq!(all.events(), everything);
+    let ours = history(&alice, &of_base);
+    assert_eq!(of_one.events(), ours);
+    let log = shown(&bob, &["log", "acme/base"]);
+    let kinds = |events: &[Value]| -> Vec<Value> {
+        events.iter().map(|event| event["event"].clone()).collect()
+    };
+    assert_eq!(kinds(&ours), kinds(log.as_array().unwrap()));
+    let middle = ids(&everything)[everything.len() / 2].to_owned();
+    let rest = history(&lone, &["--after", &middle]);
+    assert_eq!(rest, everything[everything.len() / 2 + 1..]);
+    let yanks = history(&lone, &["--kind", "version_yanked"]);
+    assert_eq!(yanks.len(), 1, "{yanks:?}");
+    let wrong = bob.cairn(&["events", "--kind", "version_yank"]);
+    wrong.expect_code(2).expect_message("version_yanked");
+    network.check_alive();
+}
+
+/// Replaces the data key of `id` by that of `other`, and its bytes by the other's, and gives the key to nobody but
+/// alice. That the bytes are another model's is what readers have to find out.
+async fn rekey_to(network: &Network, id: &VersionId, other: &VersionId) {
+    let nodes = network.nodes(&[0]).parse().unwrap();
+    let genesis = Arc::new(network.genesis().clone());
+    let client = Client::new(ClientConfig::new(vec![nodes], genesis)).unwrap();
+    let session = Session::new(client.clone(), network.account("alice").keys);
+    let key = session.data_key(other).await.unwrap().unwrap();
+    let (key_index, keys) = client.proved_key(&session.account()).await.unwrap();
+    let to = Recipient {
+        account: session.account(),
+        key_index,
+        encryption_key: keys.encryption,
+    };
+    let sealed = seal_for(client.chain_id(), id, 1, &key, &to).unwrap();
+    let Operation::GrantAccess { sealed, .. } = sealed else {
+        panic!("sealing gives a grant")
+    };
+    let rekey = Operation::RekeyVersion {
+        id: id.clone(),
+        generation: 1,
+        manifest_digest: client.proved_version(other).await.unwrap().manifest_digest,
+        key_commit: key_commit(id, 1, &key),
+        readers: vec![ReaderKey {
+            reader: to.account,
+            key_index,
+            sealed,
+        }],
+    };
+    session.transact(vec![rekey]).await.unwrap();
+}
+
+#[test]
+fn a_reader_follows_the_data_key_that_is_in_force_and_notices_other_bytes_under_it() {
+    let mut network = Network::start(4);
+    let (alice, bob) = (network.person("alice"), network.person("bob"));
+    let bob_id = network.account("bob").id.to_string();
+    shown(&alice, &["namespace", "create", "acme"]);
+    push(
+        &alice,
+        &network,
+        "acme/net",
+        "1.0.0",
+        &["--reader", &bob_id],
+    );
+    push(&alice, &network, "acme/net", "1.1.0", &[]);
+    pull(&bob, &network, "acme/net@1.0.0", "before", &[]).expect_code(0);
+    let (id, other) = ("acme/net@1.0.0", "acme/net@1.1.0");
+    tokio::runtime::Runtime::new().unwrap().block_on(rekey_to(
+        &network,
+        &id.parse().unwrap(),
+        &other.parse().unwrap(),
+    ));
+
+    let access = shown(&alice, &["access", id]);
+    assert_eq!(access["rekeys"][0]["generation"], 1, "{access}");
+    // bob has the key that was replaced; alice has the new one, and sees that it opens another model.
+    let old = pull(&bob, &network, id, "after", &[]);
+    old.expect_code(15).expect_message("was replaced by 1");
+    let other_bytes = pull(&alice, &network, id, "after", &[]);
+    other_bytes.expect_code(11).expect_message("model hash");
+    assert!(!network.folder().join("after").exists());
+    network.check_alive();
+}
