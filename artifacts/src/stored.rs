@@ -40,7 +40,7 @@ pub struct StoredManifest {
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 enum Content {
-    Public(Contents),
+    Public(Box<Contents>),
     Private { salt: [u8; 32], sealed: Vec<u8> },
 }
 
@@ -54,7 +54,7 @@ impl StoredManifest {
         package.validate()?;
         let blobs = package.blobs.clone();
         let content = if package.is_public() {
-            Content::Public(package.contents.clone())
+            Content::Public(Box::new(package.contents.clone()))
         } else {
             let plain = borsh::to_vec(&package.contents).expect("a vector accepts every byte");
             let mut sealed = plain;
@@ -87,7 +87,7 @@ impl StoredManifest {
     /// [`PackageError::NoDataKey`], [`PackageError::WrongDataKey`], or what does not fit.
     pub fn open(&self, data_key: Option<&DataKey>) -> Result<Package, PackageError> {
         let contents = match &self.content {
-            Content::Public(contents) => contents.clone(),
+            Content::Public(contents) => Contents::clone(contents),
             Content::Private { salt, sealed } => {
                 let data_key = data_key.ok_or(PackageError::NoDataKey)?;
                 let mut buffer = Zeroizing::new(sealed.clone());

@@ -194,9 +194,13 @@ async fn a_server_that_went_away_is_named_when_a_model_cannot_be_pulled() {
     sample_model(&folder.path().join("model"));
     let pushed = push_to(&store, &folder.path().join("model")).await;
     drop(server);
-    let error = pull_from(&[store.clone()], &pushed, &folder.path().join("copy"))
-        .await
-        .unwrap_err();
+    let error = pull_from(
+        std::slice::from_ref(&store),
+        &pushed,
+        &folder.path().join("copy"),
+    )
+    .await
+    .unwrap_err();
     let PackageError::Blob { failures, .. } = &error else {
         panic!("{error}");
     };

@@ -79,7 +79,7 @@ pub(crate) enum Command {
 pub(crate) enum Online {
     /// Publish a model: encrypt it, store it, record it on the ledger, and wait until that is final
     /// and proved
-    Push(push::PushArgs),
+    Push(Box<push::PushArgs>),
     /// Fetch a version, prove its record and check every byte before anything is put in place
     Pull(pull::PullArgs),
     /// Compare a local copy with a version on the ledger, file by file

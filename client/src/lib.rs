@@ -49,6 +49,7 @@
 //! | `push`, `pull` | models, there and back |
 //! | `signatures` | OpenSSF signatures of a version, and whose they are |
 //! | `inventory` | which stored manifests the ledger refers to |
+//! | `source` | [`Sources`]: stores and caches that nodes need not know of |
 //! | `resume` | what an interrupted push leaves for the next one |
 //! | `error` | [`ClientError`] |
 
@@ -82,6 +83,7 @@ mod rotation;
 mod routes;
 mod session;
 mod signatures;
+mod source;
 mod sse;
 mod submit;
 mod token;
@@ -103,5 +105,6 @@ pub use range::{AuditedExport, audit_export};
 pub use reference::{ParseReferenceError, Reference};
 pub use session::{Final, Session};
 pub use signatures::CheckedSignatures;
+pub use source::Sources;
 pub use submit::Wait;
 pub use transaction::{EXPIRY_BLOCKS, TransactionBuilder};

@@ -1,7 +1,10 @@
 //! Pull: a version on the ledger becomes files, and every byte of them is checked.
 
+use crate::session::OpenVersion;
+use crate::source::{Source, Sources};
 use crate::{ClientError, Session};
-use cairn_artifacts::{Manifest, PackageError, Progress, PullOptions};
+use cairn_artifacts::cache::CachedStore;
+use cairn_artifacts::{BlobStore, Manifest, PackageError, Progress, PullOptions};
 use cairn_audit::Verified;
 use cairn_runtime::{Grant, Version, VersionId};
 use std::path::Path;
@@ -40,6 +43,21 @@ impl Session {
         target: &Path,
         progress: Arc<dyn Progress>,
     ) -> Result<Pulled, ClientError> {
+        self.pull_from(id, target, &Sources::default(), progress)
+            .await
+    }
+
+    /// As [`Session::pull`], reading from other stores and a cache before the nodes.
+    ///
+    /// # Errors
+    /// As [`Session::pull`].
+    pub async fn pull_from(
+        &self,
+        id: &VersionId,
+        target: &Path,
+        sources: &Sources,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Pulled, ClientError> {
         if let Some(notice) = self.client().proved_yank(id).await? {
             return Err(ClientError::Yanked {
                 version: Box::new(id.clone()),
@@ -47,7 +65,8 @@ impl Session {
                 reason: notice.reason,
             });
         }
-        self.pull_even_yanked(id, target, progress).await
+        self.pull_even_yanked_from(id, target, sources, progress)
+            .await
     }
 
     /// As [`Session::pull`], and of a yanked version too: for those who look into why it was yanked.
@@ -60,17 +79,59 @@ impl Session {
         target: &Path,
         progress: Arc<dyn Progress>,
     ) -> Result<Pulled, ClientError> {
+        self.pull_even_yanked_from(id, target, &Sources::default(), progress)
+            .await
+    }
+
+    /// As [`Session::pull_from`], and of a yanked version too.
+    ///
+    /// # Errors
+    /// As [`Session::pull`], without [`ClientError::Yanked`].
+    pub async fn pull_even_yanked_from(
+        &self,
+        id: &VersionId,
+        target: &Path,
+        sources: &Sources,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Pulled, ClientError> {
         let begun = Instant::now();
         let open = self.open_version(id).await?;
-        let stores = self.stores().await?;
+        let stores = self.sources(sources).await?;
+        match &sources.cache {
+            None => self.fetch(open, &stores, target, progress, begun).await,
+            Some(cache) => {
+                let stores: Vec<_> = (stores.into_iter())
+                    .map(|store| CachedStore::new(store, cache.clone()))
+                    .collect();
+                self.fetch(open, &stores, target, progress, begun).await
+            }
+        }
+    }
+
+    /// The stores that were named, and then the nodes.
+    async fn sources(&self, sources: &Sources) -> Result<Vec<Source>, ClientError> {
+        let named = sources.stores.iter().cloned().map(Source::Store);
+        let nodes = self.stores().await?.into_iter().map(Source::Node);
+        Ok(named.chain(nodes).collect())
+    }
+
+    async fn fetch<S: BlobStore>(
+        &self,
+        open: OpenVersion,
+        stores: &[S],
+        target: &Path,
+        progress: Arc<dyn Progress>,
+        begun: Instant,
+    ) -> Result<Pulled, ClientError> {
+        let manifest_digest = open.manifest_digest;
         let version = open.version.value;
         let options = PullOptions {
             progress,
             ..PullOptions::default()
         };
         let pulled = cairn_artifacts::pull(
-            &stores,
-            &open.manifest_digest,
+            stores,
+            &manifest_digest,
             &version.model_hash,
             open.data_key.as_ref(),
             target,
@@ -93,8 +154,21 @@ impl Session {
     /// # Errors
     /// [`ClientError::Package`] naming the first file that differs; else as [`Session::pull`].
     pub async fn verify_local(&self, path: &Path, id: &VersionId) -> Result<Manifest, ClientError> {
+        self.verify_local_from(path, id, &Sources::default()).await
+    }
+
+    /// As [`Session::verify_local`], taking the manifest from other stores before the nodes.
+    ///
+    /// # Errors
+    /// As [`Session::verify_local`].
+    pub async fn verify_local_from(
+        &self,
+        path: &Path,
+        id: &VersionId,
+        sources: &Sources,
+    ) -> Result<Manifest, ClientError> {
         let open = self.open_version(id).await?;
-        let stores = self.stores().await?;
+        let stores = self.sources(sources).await?;
         let version = open.version.value;
         let digest = &open.manifest_digest;
         let manifest =

@@ -2,10 +2,11 @@
 
 use crate::access::{Recipient, key_commit, seal_for};
 use crate::resume::Resume;
+use crate::source::Source;
 use crate::{ClientError, Final, NodeBlobStore, Session};
 use cairn_api::code;
 use cairn_artifacts::oms::EcdsaSigner;
-use cairn_artifacts::{ModelSigner, NoProgress, Progress, PushOptions, Signatures};
+use cairn_artifacts::{AnyStore, ModelSigner, NoProgress, Progress, PushOptions, Signatures};
 use cairn_crypto::{DataKey, Digest};
 use cairn_runtime::{AccountId, Confidentiality, Operation, Parent, TransactionError, VersionId};
 use std::collections::BTreeSet;
@@ -47,6 +48,8 @@ pub struct PushRequest {
     pub parents: Vec<Parent>,
     /// Who may read it, besides the publisher.
     pub readers: Vec<AccountId>,
+    /// Where to store it, instead of with a node. Whoever pulls it must name this store too.
+    pub store: Option<AnyStore>,
     /// Whether and how to sign the files themselves.
     pub signing: Signing,
     /// A private folder under which interrupted pushes are kept, without which they start again from nothing.
@@ -68,6 +71,7 @@ impl PushRequest {
             public: false,
             parents: Vec::new(),
             readers: Vec::new(),
+            store: None,
             signing: Signing::Off,
             resume_dir: None,
             progress: Arc::new(NoProgress),
@@ -84,6 +88,7 @@ impl fmt::Debug for PushRequest {
             .field("public", &self.public)
             .field("parents", &self.parents)
             .field("readers", &self.readers)
+            .field("store", &self.store)
             .field("signing", &self.signing)
             .field("resume_dir", &self.resume_dir)
             .finish_non_exhaustive()
@@ -129,7 +134,10 @@ impl Session {
         self.check(&request)?;
         let registered = self.is_registered(&request.id).await?;
         let recipients = self.recipients(&request).await?;
-        let store = self.store_for_push().await?;
+        let store = match &request.store {
+            Some(store) => Source::Store(store.clone()),
+            None => Source::Node(self.store_for_push().await?),
+        };
 
         let resume = match &request.resume_dir {
             Some(parent) if !request.public => {

@@ -14,7 +14,7 @@ pub struct Stored {
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub enum Content {
-    Public(Contents),
+    Public(Box<Contents>),
     Private([u8; 32], Vec<u8>),
 }
 

@@ -56,7 +56,7 @@ use std::sync::Arc;
 /// Runs a command that asks nodes.
 pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Failure> {
     match command {
-        Online::Push(arguments) => push::run(arguments, context).await,
+        Online::Push(arguments) => push::run(*arguments, context).await,
         Online::Pull(arguments) => pull::run(&arguments, context).await,
         Online::Verify(arguments) => verify::run(&arguments, context).await,
         Online::Show(arguments) => show::run(&arguments, context).await,

@@ -1,9 +1,11 @@
 //! `cairn pull`.
 
 use super::Context;
+use super::store::sources;
 use crate::exit::Failure;
 use crate::output::{Fields, seconds, size};
 use crate::progress;
+use cairn_artifacts::StoreAddress;
 use cairn_client::{Pulled, Reference};
 use cairn_crypto::Digest;
 use cairn_runtime::Confidentiality;
@@ -20,6 +22,12 @@ pub(crate) struct PullArgs {
     /// Folder to put it in; must not exist, or be empty
     #[arg(long, short, value_name = "DIR")]
     output: PathBuf,
+    /// A store to ask before the nodes, as in push; repeatable
+    #[arg(long = "store", value_name = "STORE")]
+    stores: Vec<StoreAddress>,
+    /// A Redis that keeps blobs which were read lately, redis://host:port; what it gives is checked
+    #[arg(long, value_name = "URL")]
+    cache: Option<String>,
     /// Fetch it even if it is yanked, to look into why
     #[arg(long)]
     allow_yanked: bool,
@@ -40,15 +48,18 @@ struct View<'a> {
 
 /// Runs the command.
 pub(crate) async fn run(arguments: &PullArgs, context: &Context) -> Result<(), Failure> {
+    let sources = sources(&arguments.stores, arguments.cache.as_deref())?;
     let session = context.session().await?;
     let id = session.client().resolve(&arguments.reference).await?;
     let progress = progress::bar("pulling", context.output().shows_progress());
     let pulled = if arguments.allow_yanked {
         session
-            .pull_even_yanked(&id, &arguments.output, progress)
+            .pull_even_yanked_from(&id, &arguments.output, &sources, progress)
             .await?
     } else {
-        session.pull(&id, &arguments.output, progress).await?
+        session
+            .pull_from(&id, &arguments.output, &sources, progress)
+            .await?
     };
     if let Some(notice) = session.client().proved_deprecation(&id).await? {
         let (at, reason) = (notice.at, notice.reason);

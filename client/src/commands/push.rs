@@ -1,9 +1,11 @@
 //! `cairn push`.
 
+use super::store::open_store;
 use super::{Context, MAX_KEY_BYTES, read_file, read_text, values};
 use crate::exit::Failure;
 use crate::output::{Fields, seconds, size};
 use crate::progress;
+use cairn_artifacts::StoreAddress;
 use cairn_artifacts::oms::EcdsaSigner;
 use cairn_client::{PushRequest, Pushed, Signing};
 use cairn_crypto::Digest;
@@ -44,6 +46,10 @@ pub(crate) struct PushArgs {
     /// Account that may read it; repeatable
     #[arg(long = "reader", value_name = "ACCOUNT")]
     readers: Vec<AccountId>,
+    /// Store it here instead of with a node: a folder, or s3://bucket/prefix?endpoint=URL&region=NAME with credentials
+    /// in the environment
+    #[arg(long, value_name = "STORE")]
+    store: Option<StoreAddress>,
     /// Sign the files in the form of OpenSSF Model Signing: model.mldsa.dsse.json by the account's key, and
     /// model.sig by --oms-key; both are stored with the model and written into its folder
     #[arg(long)]
@@ -94,6 +100,7 @@ pub(crate) async fn run(arguments: PushArgs, context: &Context) -> Result<(), Fa
         }
     }
     let metadata = arguments.metadata.as_deref().map(metadata).transpose()?;
+    let store = arguments.store.as_ref().map(open_store).transpose()?;
     let signing = signing(arguments.oms, arguments.oms_key.as_deref())?;
     let session = context.session().await?;
     context.output().note(&format!(
@@ -109,6 +116,7 @@ pub(crate) async fn run(arguments: PushArgs, context: &Context) -> Result<(), Fa
     request.public = arguments.public;
     request.parents = arguments.parents;
     request.signing = signing;
+    request.store = store;
     request.readers = arguments.readers.clone();
     request.resume_dir = context.settings.resume_dir();
     request.progress = progress::bar("pushing", context.output().shows_progress());

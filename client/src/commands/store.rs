@@ -1,14 +1,15 @@
-//! `cairn gc` and `cairn fsck`: for those who keep a store.
+//! Stores named on the command line; `cairn gc` and `cairn fsck`, for those who keep one.
 
 use super::Context;
 use crate::exit::Failure;
 use crate::output::{Fields, size};
 use crate::progress;
+use cairn_artifacts::cache::{RedisCache, RedisLimits};
 use cairn_artifacts::upkeep::{
     Checked, Collected, DEFAULT_GRACE, MIN_GRACE, Referenced, check, collect,
 };
 use cairn_artifacts::{AnyStore, ErrorKind, PackageError, StoreAddress};
-use cairn_client::{Client, ClientConfig, ClientError};
+use cairn_client::{Client, ClientConfig, ClientError, Sources};
 use cairn_crypto::Digest;
 use clap::Args;
 use serde::Serialize;
@@ -74,7 +75,7 @@ struct FaultView {
 
 /// Runs `cairn gc`.
 pub(crate) async fn gc(arguments: &GcArgs, context: &Context) -> Result<(), Failure> {
-    let store = open(&arguments.store)?;
+    let store = open_store(&arguments.store)?;
     // Before anything is asked: what is published from here on has young blobs.
     let now = SystemTime::now();
     let manifests = manifests(context).await?;
@@ -138,7 +139,7 @@ fn gc_text(view: &GcView, collected: &Collected) -> String {
 
 /// Runs `cairn fsck`.
 pub(crate) async fn fsck(arguments: &FsckArgs, context: &Context) -> Result<(), Failure> {
-    let store = open(&arguments.store)?;
+    let store = open_store(&arguments.store)?;
     let manifests = manifests(context).await?;
     let progress = progress::bar("checking", context.output().shows_progress());
     progress.start(0);
@@ -191,7 +192,17 @@ fn fsck_text(view: &FsckView) -> String {
     text
 }
 
-fn open(address: &StoreAddress) -> Result<AnyStore, Failure> {
+/// What a pull reads from besides the nodes.
+pub(super) fn sources(stores: &[StoreAddress], cache: Option<&str>) -> Result<Sources, Failure> {
+    let cache = cache.map(|url| RedisCache::new(url, RedisLimits::default()));
+    Ok(Sources {
+        stores: stores.iter().map(open_store).collect::<Result<_, _>>()?,
+        cache: (cache.transpose()).map_err(|error| Failure::Usage(error.to_string()))?,
+    })
+}
+
+/// Opens a store that exists.
+pub(super) fn open_store(address: &StoreAddress) -> Result<AnyStore, Failure> {
     AnyStore::open(address).map_err(|error| Failure::Usage(error.to_string()))
 }
 

@@ -1,9 +1,10 @@
 //! `cairn verify`.
 
+use super::store::sources;
 use super::{Context, MAX_KEY_BYTES, read_file};
 use crate::exit::Failure;
-use cairn_artifacts::Signatures;
 use cairn_artifacts::oms::EcdsaPublicKey;
+use cairn_artifacts::{Signatures, StoreAddress};
 use cairn_client::{ClientError, Reference, Subject};
 use cairn_crypto::Digest;
 use clap::Args;
@@ -19,6 +20,9 @@ pub(crate) struct VerifyArgs {
     /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
     #[arg(value_name = "REF")]
     reference: Reference,
+    /// A store to ask for the manifest before the nodes, as in push; repeatable
+    #[arg(long = "store", value_name = "STORE")]
+    stores: Vec<StoreAddress>,
     /// The signer's ECDSA public key, PEM, with which model.sig must have been made
     #[arg(long, value_name = "FILE")]
     oms_key: Option<PathBuf>,
@@ -37,6 +41,7 @@ struct View {
 /// Runs the command.
 pub(crate) async fn run(arguments: &VerifyArgs, context: &Context) -> Result<(), Failure> {
     let key = arguments.oms_key.as_deref().map(public_key).transpose()?;
+    let sources = sources(&arguments.stores, None)?;
     let session = context.session().await?;
     let id = session.client().resolve(&arguments.reference).await?;
     // A version never changes, so what is proved at this height holds for the comparison below.
@@ -44,7 +49,9 @@ pub(crate) async fn run(arguments: &VerifyArgs, context: &Context) -> Result<(),
         .client()
         .prove(&Subject::Version(id.clone()))
         .await?;
-    let manifest = session.verify_local(&arguments.path, &id).await?;
+    let manifest = session
+        .verify_local_from(&arguments.path, &id, &sources)
+        .await?;
     let signatures = Signatures::read(&arguments.path).map_err(ClientError::from)?;
     let checked = session
         .verify_signatures(&signatures, &id, &manifest, key.as_ref())
