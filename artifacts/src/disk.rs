@@ -84,7 +84,11 @@ impl DiskStore {
     /// [`StoreError::Io`].
     pub async fn len(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
         let (folder, digest) = (Arc::clone(&self.folder), *digest);
-        self.run(move || folder.len(&digest)).await
+        self.run(move || {
+            folder.note_use(&digest);
+            folder.len(&digest)
+        })
+        .await
     }
 
     /// Bytes that may still be written to the disk on which the store lies.
@@ -188,6 +192,7 @@ impl BlobStore for DiskStore {
             // A copy of another length is damaged, and is replaced.
             if folder.len(&digest)? == Some(bytes.len() as u64) {
                 folder.check(&digest, &Digest::of(&bytes))?;
+                folder.note_use(&digest);
                 return folder.settle();
             }
             let mut write = PendingBlob::begin(&folder, &digest)?;
@@ -204,6 +209,7 @@ impl BlobStore for DiskStore {
                 return Err(folder.too_large(&digest, MAX_STORED_MANIFEST));
             }
             if folder.len(&digest)? == Some(bytes.len() as u64) {
+                folder.note_use(&digest);
                 return Ok(());
             }
             let mut write = PendingBlob::begin(&folder, &digest)?;
@@ -312,10 +318,12 @@ impl Folder {
             .map_err(self.io("list", folder))
     }
 
-    /// Makes a blob young again, for whoever asks for it may be about to publish what needs it.
+    /// Makes a blob young again, for whoever asks for it may be about to publish what needs it. Its name is to be
+    /// durable then, too: a process that ended before it settled may have put it.
     fn note_use(&self, digest: &Digest) {
-        let now = SystemTime::now();
-        let noted = File::open(self.place(digest)).and_then(|file| {
+        let (now, place) = (SystemTime::now(), self.place(digest));
+        let noted = File::open(&place).and_then(|file| {
+            self.unsettle(&place);
             let age = now.duration_since(file.metadata()?.modified()?);
             if age.is_ok_and(|age| age > USE_NOTED_EVERY) {
                 file.set_modified(now)?;
@@ -387,6 +395,14 @@ impl Folder {
             .read_to_end(&mut bytes)
             .map_err(self.io("read", &path))?;
         Ok((bytes, file))
+    }
+
+    /// The entry of a blob, and those of its folders, have to reach the disk.
+    fn unsettle(&self, place: &Path) {
+        let folders = place.ancestors().skip(1).take(3);
+        (self.unsettled.lock())
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(folders.map(Path::to_path_buf));
     }
 
     /// Syncs the folders in which there are new names. One that settles waits for one who is at it, so
@@ -546,18 +562,13 @@ impl<'a> PendingBlob<'a> {
         let io = |action, path: &Path| self.folder.io(action, path);
         self.file.sync_all().map_err(io("sync", &self.temporary))?;
         let place = self.folder.place(&self.digest);
-        let parents: Vec<&Path> = place.ancestors().skip(1).take(3).collect();
+        let folder = place.parent().unwrap_or(&self.folder.path);
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
-        let new_folder = !parents[0].is_dir();
-        builder.create(parents[0]).map_err(io("make", parents[0]))?;
+        builder.create(folder).map_err(io("make", folder))?;
         fs::rename(&self.temporary, &place).map_err(io("rename", &self.temporary))?;
         self.kept = true;
-        // The entry of the blob, and those of its folders if they are new, must reach the disk too.
-        let named = &parents[..if new_folder { 3 } else { 1 }];
-        (self.folder.unsettled.lock())
-            .unwrap_or_else(PoisonError::into_inner)
-            .extend(named.iter().map(|folder| folder.to_path_buf()));
+        self.folder.unsettle(&place);
         Ok(())
     }
 }

@@ -300,6 +300,7 @@ impl Claim {
             }
             Self::Absent { key, proof } => records(header, [(key, None, proof)]),
             Self::Record { key, value, proof } => {
+                check_revoked(key, value)?;
                 records(header, [(key, Some(value.as_slice()), proof)])
             }
             Self::Records(entries) => records(
@@ -312,6 +313,19 @@ impl Claim {
             Self::List(proof) => proof.verify(header),
         }
     }
+}
+
+/// A grant in force has a claim of its own: shown as a record, it would be taken for one that was revoked.
+fn check_revoked(key: &StateKey, value: &[u8]) -> Result<(), AuditError> {
+    if let StateKey::Grant(id, reader) = key
+        && record::<Grant>(value)?.revoked.is_none()
+    {
+        return Err(AuditError::AccessInForce {
+            id: Box::new(id.clone()),
+            reader: *reader,
+        });
+    }
+    Ok(())
 }
 
 impl ListProof {

@@ -100,6 +100,16 @@ pub enum AuditError {
         /// Height at which it was revoked.
         since: u64,
     },
+    /// A grant in force, shown as if it was revoked.
+    #[error(
+        "account {reader} has access to version {id}; the bundle shows its grant as a bare record, as revoked ones are"
+    )]
+    AccessInForce {
+        /// The version.
+        id: Box<VersionId>,
+        /// The reader.
+        reader: AccountId,
+    },
     /// A list with too few or too many entries.
     #[error("{} says that there are {expected}, the bundle has {got}", key::readable(.key))]
     Incomplete {

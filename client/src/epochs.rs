@@ -2,9 +2,9 @@
 
 use crate::call::Call;
 use crate::proof::unmasked;
-use crate::{CallError, Client, ClientError};
+use crate::{CallError, Client, ClientError, HeadNote};
 use cairn_audit::{Anchor, EpochChain, HeadError, MAX_BUNDLE_BYTES, Verified};
-use cairn_consensus::Epoch;
+use cairn_consensus::{Epoch, Header};
 
 /// Most pages of epoch changes that are asked for. A page has one change at least, so far more epochs than this are
 /// reached with validators by the dozen, and a node cannot go on for ever.
@@ -80,10 +80,16 @@ impl Client {
             max_bytes: MAX_BUNDLE_BYTES,
             ..Call::get(format!("/v1/proofs/epochs?from={}", anchor.epoch()))
         };
+        let head = self.newest_head().await?;
         let read = |body: &[u8]| -> Result<Anchor, ClientError> {
             let mut chain = EpochChain::decode(body)?;
             if let Some(until) = until {
                 chain.changes.retain(|change| change.header.epoch < until);
+            }
+            if let Some(head) = &head {
+                for change in &chain.changes {
+                    check_passes(head.header(), &change.header)?;
+                }
             }
             Ok(chain.follow(anchor)?)
         };
@@ -95,13 +101,24 @@ impl Client {
         answer.map_err(unmasked)
     }
 
-    /// Keeps the newest epoch that a bundle led to.
-    pub(crate) async fn learn_from(&self, verified: &Verified) -> Result<(), ClientError> {
+    /// Keeps the newest epoch that a bundle led to. `note` is what became of the newest header seen: of a bundle that
+    /// could not be linked to it, nothing is learnt.
+    pub(crate) async fn learn_from(
+        &self,
+        verified: &Verified,
+        note: HeadNote,
+    ) -> Result<(), ClientError> {
         verified.check_known(&self.newest_epoch().await?)?;
+        if note == HeadNote::Unlinked {
+            return Ok(());
+        }
         self.learn(verified.newest_epoch()).await
     }
 
     async fn learn(&self, newest: &Anchor) -> Result<(), ClientError> {
+        if let Some(head) = self.newest_head().await? {
+            check_entitled(head.header(), newest)?;
+        }
         let kept = self.newest_epoch().await?;
         if newer(&kept, newest)? {
             if let Some(store) = &self.inner.heads {
@@ -111,6 +128,57 @@ impl Client {
         }
         Ok(())
     }
+}
+
+/// Whether the end of an epoch goes together with the newest header seen, if it is of the head's epoch: keys of former
+/// validators must not lead past the head to validators of their choice.
+fn check_passes(head: &Header, end: &Header) -> Result<(), HeadError> {
+    if end.epoch != head.epoch {
+        return Ok(());
+    }
+    if end.validators_hash != head.validators_hash {
+        return Err(HeadError::OtherValidators {
+            height: end.height,
+            epoch: head.epoch,
+            expected: head.validators_hash,
+            got: end.validators_hash,
+        });
+    }
+    let fits = if head.ends_epoch() || end.height <= head.height {
+        end.id() == head.id()
+    } else {
+        true
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(HeadError::NotExtending {
+        lower: head.height,
+        lower_id: head.id(),
+        higher: end.height,
+        higher_id: end.id(),
+    })
+}
+
+/// Whether the newest header seen lets these validators decide in its epoch, or in the one that it begins.
+pub(crate) fn check_entitled(head: &Header, newest: &Anchor) -> Result<(), HeadError> {
+    let expected = if newest.epoch() == head.epoch {
+        head.validators_hash
+    } else if head.ends_epoch() && newest.epoch() == head.epoch.next() {
+        head.next_validators_hash
+    } else {
+        return Ok(());
+    };
+    let got = newest.validators().hash();
+    if got == expected {
+        return Ok(());
+    }
+    Err(HeadError::OtherValidators {
+        height: newest.header().height,
+        epoch: newest.epoch(),
+        expected,
+        got,
+    })
 }
 
 /// Whether `new` is of a later epoch than `kept`.

@@ -2,7 +2,7 @@
 //! past; a client that remembers one header of the real chain is not taken in.
 
 use crate::ClientError;
-use crate::epochs::newer;
+use crate::epochs::{check_entitled, newer};
 use cairn_audit::{Advance, Anchor, HeadError, MAX_BUNDLE_BYTES, TrustedHead, Verified};
 use cairn_crypto::Digest;
 use cairn_crypto::merkle::InclusionProof;
@@ -81,7 +81,12 @@ impl HeadStore {
             seen.check_known(&known)?;
         }
         let note = self.observe(seen, None)?;
-        self.save_epoch(seen.newest_epoch())?;
+        if note != HeadNote::Unlinked {
+            if let Some(head) = self.load(&seen.chain_id)? {
+                check_entitled(head.header(), seen.newest_epoch())?;
+            }
+            self.save_epoch(seen.newest_epoch())?;
+        }
         Ok(note)
     }
 

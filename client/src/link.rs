@@ -12,11 +12,10 @@ const MAX_WALK: u64 = 10_000;
 impl Client {
     /// Takes note of the certified header of a verified bundle.
     pub(crate) async fn note_head(&self, seen: &Verified) -> Result<HeadNote, ClientError> {
+        let loaded = self.newest_head().await?;
         let mut kept = self.inner.head.lock().await;
-        if kept.is_none()
-            && let Some(store) = &self.inner.heads
-        {
-            *kept = store.load(&self.inner.chain_id)?;
+        if kept.is_none() {
+            *kept = loaded;
         }
         let Some(head) = kept.as_mut() else {
             return self.keep(kept.insert(TrustedHead::new(seen.certified.clone())));
@@ -27,6 +26,17 @@ impl Client {
             Err(HeadError::Unlinked { .. }) => self.link(head, &seen.certified).await,
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// The newest header seen, in this run or an earlier one.
+    pub(crate) async fn newest_head(&self) -> Result<Option<TrustedHead>, ClientError> {
+        let mut kept = self.inner.head.lock().await;
+        if kept.is_none()
+            && let Some(store) = &self.inner.heads
+        {
+            *kept = store.load(&self.inner.chain_id)?;
+        }
+        Ok(kept.clone())
     }
 
     async fn link(&self, head: &mut TrustedHead, new: &Header) -> Result<HeadNote, ClientError> {

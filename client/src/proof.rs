@@ -16,6 +16,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const PATIENCE: Duration = Duration::from_secs(15);
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// How old the block of a proof about the state may be by this computer's clock. A network without work makes a block
+/// every ten seconds; the rest is for clocks that differ.
+const FRESH: Duration = Duration::from_secs(10 * 60);
+
 /// What a proof is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
@@ -223,9 +227,7 @@ pub fn audit(
     {
         anchor = kept;
     }
-    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).ok();
-    let now_ms = now_ms.and_then(|since| u64::try_from(since.as_millis()).ok());
-    let verified = verify(&bundle, &anchor, now_ms, max_age)?;
+    let verified = verify(&bundle, &anchor, now_ms(), max_age)?;
     let head = match heads {
         Some(heads) => heads.take_note(&verified)?,
         None => HeadNote::NotKept,
@@ -296,11 +298,13 @@ impl Client {
             ..Call::get(path)
         };
         let begun = Instant::now();
+        // As of a height that was asked for, the state is as old as it is.
+        let max_age = subject.at_height().is_none().then_some(FRESH);
         let (bundle, verified) = loop {
             let read = |body: &[u8]| -> Result<(Bundle, Verified), ClientError> {
                 let bundle = Bundle::decode(body)?;
                 subject.check(&bundle)?;
-                let verified = verify(&bundle, anchor, None, None)?;
+                let verified = verify(&bundle, anchor, now_ms(), max_age)?;
                 Ok((bundle, verified))
             };
             let answer = self
@@ -316,8 +320,8 @@ impl Client {
                 Ok(proved) => break proved,
             }
         };
-        self.note_head(&verified).await?;
-        self.learn_from(&verified).await?;
+        let note = self.note_head(&verified).await?;
+        self.learn_from(&verified, note).await?;
         Ok((bundle, verified))
     }
 
@@ -413,6 +417,12 @@ pub(crate) fn absent(subject: &Subject) -> ClientError {
 
 /// Whether the answer may be another one in a moment: the node has the block and not its certificate yet, or,
 /// being another than the one that called a transaction final, not even the block.
+/// Milliseconds since the Unix epoch by this computer's clock.
+fn now_ms() -> Option<u64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
+}
+
 fn not_yet(subject: &Subject, error: &ClientError) -> bool {
     let waits = |problem: &cairn_api::Problem| problem.code == code::HEIGHT_NOT_AVAILABLE;
     match error {

@@ -22,7 +22,7 @@ impl Client {
         key: StateKey,
         at_height: Option<u64>,
     ) -> Result<Proved<Option<T>>, ClientError> {
-        let subject = Subject::Record(key).at(at_height);
+        let subject = Subject::Record { key, at_height };
         let (bundle, verified) = self.prove(&subject).await?;
         let value = match bundle.claim {
             Claim::Absent { .. } => None,
@@ -47,7 +47,7 @@ impl Client {
         list: List,
         at_height: Option<u64>,
     ) -> Result<Proved<Vec<T>>, ClientError> {
-        let subject = Subject::List(list).at(at_height);
+        let subject = Subject::List { list, at_height };
         let (bundle, verified) = self.prove(&subject).await?;
         let Claim::List(proof) = bundle.claim else {
             return Err(absent(&subject));

@@ -99,9 +99,18 @@ async fn a_true_proof_about_something_else_is_no_answer() {
         Subject::Grant(version(), CHAIN.admin),
         Subject::Transaction(Digest::ZERO),
         Subject::Block(1),
-        Subject::Record(StateKey::Yank(version())),
-        Subject::Record(StateKey::Account(CHAIN.admin)).at(Some(2)),
-        Subject::List(List::Accounts),
+        Subject::Record {
+            key: StateKey::Yank(version()),
+            at_height: None,
+        },
+        Subject::Record {
+            key: StateKey::Account(CHAIN.admin),
+            at_height: Some(2),
+        },
+        Subject::List {
+            list: List::Accounts,
+            at_height: None,
+        },
     ] {
         let error = client.prove(&subject).await.unwrap_err();
         assert!(matches!(error, ClientError::OtherClaim { .. }), "{error}");

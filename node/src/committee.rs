@@ -182,6 +182,14 @@ impl Committee {
                     data_addr: addresses.map(|at| at.data),
                 });
             }
+            // An operator may have recorded newer keys than are kept, within one epoch.
+            if let Some(peer) = in_force.filter(|peer| peers.iter().all(|at| at.peer != *peer)) {
+                peers.push(PeerConfig {
+                    peer,
+                    consensus_addr: addresses.map(|at| at.consensus),
+                    data_addr: addresses.map(|at| at.data),
+                });
+            }
         }
         peers
     }

@@ -71,24 +71,13 @@ pub fn changes(
     epoch: Epoch,
     max_bytes: usize,
 ) -> Result<Vec<EpochChange>, EpochError> {
-    let (mut changes, mut bytes) = (Vec::new(), 0_usize);
-    for past in first.0..epoch.0 {
-        let Some(ending) = endings(store, Epoch(past), epoch, 1)?.pop() else {
-            break;
-        };
-        let change = EpochChange {
-            header: ending.header,
-            certificate: ending.certificate,
-            validators: ending.validators,
-        };
-        let length = borsh::object_length(&change).unwrap_or(usize::MAX);
-        bytes = bytes.saturating_add(length);
-        if bytes > max_bytes && !changes.is_empty() {
-            break;
-        }
-        changes.push(change);
-    }
-    Ok(changes)
+    let endings = endings(store, first, epoch, max_bytes)?.into_iter();
+    let changes = endings.map(|ending| EpochChange {
+        header: ending.header,
+        certificate: ending.certificate,
+        validators: ending.validators,
+    });
+    Ok(changes.collect())
 }
 
 /// Height of the first block of an epoch; `None` before it begins.
@@ -101,7 +90,8 @@ pub fn first_height(store: &Store, epoch: Epoch) -> Result<Option<Height>, Epoch
     Ok(record.map(|record| Height(record.first_height)))
 }
 
-/// The ends of the epochs from `first` to the one before `epoch`, oldest first, `most` at most.
+/// The ends of the epochs from `first` to the one before `epoch`, oldest first: as many as fit `max_bytes`, and one in
+/// any case.
 ///
 /// # Errors
 /// [`EpochError`].
@@ -109,10 +99,10 @@ pub fn endings(
     store: &Store,
     first: Epoch,
     epoch: Epoch,
-    most: usize,
+    max_bytes: usize,
 ) -> Result<Vec<EpochEnding>, EpochError> {
-    let mut endings = Vec::new();
-    for past in (first.0..epoch.0).take(most) {
+    let (mut endings, mut bytes) = (Vec::new(), 0_usize);
+    for past in first.0..epoch.0 {
         let Some((header, certificate)) = end_of(store, Epoch(past))? else {
             break;
         };
@@ -120,11 +110,17 @@ pub fn endings(
             Some(validators) => validators,
             None => validator_set(&validators_after(store, header.height)?)?,
         };
-        endings.push(EpochEnding {
+        let ending = EpochEnding {
             header,
             certificate,
             validators,
-        });
+        };
+        let length = borsh::object_length(&ending).unwrap_or(usize::MAX);
+        bytes = bytes.saturating_add(length);
+        if bytes > max_bytes && !endings.is_empty() {
+            break;
+        }
+        endings.push(ending);
     }
     Ok(endings)
 }

@@ -128,7 +128,9 @@ impl<A: Ask> Restore<A> {
                     let height = offer.header.height;
                     // A state of a higher block that was begun is not given up.
                     let lower = begun.is_some_and(|begun| height < begun.height);
-                    if self.is_far(height.0) && !lower {
+                    // One that leads through epochs may be a step on a long way: its blocks need not be many.
+                    let leads_on = offer.epochs.len() > 1;
+                    if (self.is_far(height.0) || leads_on) && !lower {
                         return Ok(*offer);
                     }
                 }

@@ -11,8 +11,9 @@ use cairn_consensus::{
 use cairn_crypto::Digest;
 use cairn_storage::{EpochEnding, Snapshot, Store};
 
-/// Ends of epochs in one offer. Whoever is further behind begins from the end of the last of them, and asks again.
-const MAX_EPOCHS: usize = 64;
+/// Bytes of the ends of epochs in one offer. Whoever is further behind begins from the end of the last of them, and asks
+/// again.
+const EPOCH_BYTES: usize = 16 << 20;
 
 /// An offer cannot be used. The peer that gave it is at fault.
 #[derive(Debug, thiserror::Error)]
@@ -105,13 +106,15 @@ pub fn offer(
     {
         header = begun;
     }
-    let ends = epochs::endings(store, epoch, header.epoch, MAX_EPOCHS + 1)?;
-    let (certificate, epochs) = match ends.get(MAX_EPOCHS) {
-        None => (store.certificate(header.height)?, ends),
-        Some(last) => {
-            header = last.header.clone();
-            (Some(last.certificate.clone()), ends[..MAX_EPOCHS].to_vec())
-        }
+    let mut epochs = epochs::endings(store, epoch, header.epoch, EPOCH_BYTES)?;
+    let certificate = if epoch.0 + epochs.len() as u64 >= header.epoch.0 {
+        store.certificate(header.height)?
+    } else {
+        let Some(last) = epochs.pop() else {
+            return Ok(None); // The certificate of an epoch's last block comes shortly after the block.
+        };
+        header = last.header;
+        Some(last.certificate)
     };
     let Some(certificate) = certificate else {
         return Ok(None); // Genesis.

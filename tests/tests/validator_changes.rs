@@ -197,7 +197,9 @@ fn validators_join_leave_and_replace_keys_under_load_and_one_that_was_away_for_t
     let bundle = Bundle::decode(&std::fs::read(path).unwrap()).unwrap();
     assert_eq!((bundle.begins().0, bundle.epochs.len()), (4, 0));
     // An export of the whole chain leads there, too.
-    person.cairn(&["audit", "export", "--output", path]).expect_code(0);
+    person
+        .cairn(&["audit", "export", "--output", path])
+        .expect_code(0);
     person.cairn(&["audit", path]).expect_code(0);
 }
 

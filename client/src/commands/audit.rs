@@ -8,7 +8,7 @@ use crate::settings::Settings;
 use cairn_audit::{Bundle, Claim, MAX_BUNDLE_BYTES, Summary, Verified};
 use cairn_client::HeadNote;
 use cairn_genesis::GenesisDocument;
-use cairn_runtime::{Outcome, StateKey};
+use cairn_runtime::{Grant, Outcome, StateKey};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 use std::path::PathBuf;
@@ -82,7 +82,13 @@ pub(crate) fn run(
         verified: &audited.verified,
         head: audited.head,
     };
-    output.result(&view, || text(&audited.bundle, &audited.verified))
+    output.result(&view, || {
+        let mut text = text(&audited.bundle, &audited.verified);
+        if audited.head == HeadNote::Unlinked {
+            text += "\nwhether it continues the newest block seen before cannot be told offline\n";
+        }
+        text
+    })
 }
 
 fn text(bundle: &Bundle, verified: &Verified) -> String {
@@ -124,13 +130,10 @@ fn claim(bundle: &Bundle, verified: &Verified) -> Fields {
         Summary::Transaction {
             tx_hash,
             sender,
-            index,
             outcome,
+            ..
         } => fields
-            .add(
-                "proved",
-                format!("transaction {tx_hash}, number {index} of its block"),
-            )
+            .add("proved", format!("transaction {tx_hash}"))
             .add("sender", sender)
             .add("outcome", outcome_text(outcome)),
         Summary::List { list, entries } => {
@@ -144,27 +147,42 @@ fn claim(bundle: &Bundle, verified: &Verified) -> Fields {
         }
         Summary::Records { records } => {
             // The claim has the same keys in the same order, and not only as text.
-            let names = keys(&bundle.claim).into_iter().map(record_name);
-            names
+            let claimed = claimed(&bundle.claim).into_iter();
+            claimed
                 .zip(records)
-                .fold(fields, |fields, (name, record)| match &record.value {
-                    Some(value) => fields.add("proved", format!("{name}: {value}")),
-                    None => fields.add("proved", format!("there is no {name}")),
+                .fold(fields, |fields, ((key, bytes), record)| {
+                    let name = record_name(key, bytes);
+                    match &record.value {
+                        Some(value) => fields.add("proved", format!("{name}: {value}")),
+                        None => fields.add("proved", format!("there is no {name}")),
+                    }
                 })
         }
     }
 }
 
-fn keys(claim: &Claim) -> Vec<&StateKey> {
+/// The keys that a claim is about, each with its record.
+fn claimed(claim: &Claim) -> Vec<(&StateKey, Option<&[u8]>)> {
     match claim {
-        Claim::Absent { key, .. } | Claim::Record { key, .. } => vec![key],
-        Claim::Records(records) => records.iter().map(|record| &record.key).collect(),
+        Claim::Absent { key, .. } => vec![(key, None)],
+        Claim::Record { key, value, .. } => vec![(key, Some(value))],
+        Claim::Records(records) => {
+            let records = records.iter();
+            records
+                .map(|record| (&record.key, record.value.as_deref()))
+                .collect()
+        }
         _ => Vec::new(),
     }
 }
 
-fn record_name(key: &StateKey) -> String {
+fn record_name(key: &StateKey, value: Option<&[u8]>) -> String {
+    let grant = value.and_then(|value| borsh::from_slice::<Grant>(value).ok());
     match key {
+        StateKey::Grant(id, reader) if let Some(notice) = grant.and_then(|grant| grant.revoked) => {
+            let since = notice.at;
+            format!("revoked access of {reader} to {id}, without access since height {since}")
+        }
         StateKey::Account(id) => format!("account {id}"),
         StateKey::AccountKey(id, index) => format!("key {index} of account {id}"),
         StateKey::Namespace(name) => format!("namespace {name}"),

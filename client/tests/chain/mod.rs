@@ -147,6 +147,12 @@ impl Chain {
     }
 }
 
+/// Milliseconds since the Unix epoch.
+fn now_ms() -> u64 {
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap();
+    u64::try_from(since.as_millis()).unwrap()
+}
+
 fn document() -> GenesisDocument {
     let operator = AccountId::of(key(3, 0).public_key());
     let card = |i| {
@@ -160,7 +166,8 @@ fn document() -> GenesisDocument {
     let terms = Terms {
         network: "test-net".to_owned(),
         kind: Kind::Devnet,
-        timestamp_ms: 1_760_000_000_000,
+        // Two minutes ago: proofs about the state are to be fresh.
+        timestamp_ms: now_ms() - 120_000,
         power: 1,
         consensus: Params::default(),
         ledger: ChainParams::default(),
