@@ -129,7 +129,7 @@ pub(crate) enum Online {
     /// The events of the ledger in order, as a node tells them
     Events(events::EventsArgs),
     /// Write a proof that anyone can check offline with `cairn audit` and the genesis document
-    Prove(prove::ProveArgs),
+    Prove(Box<prove::ProveArgs>),
     /// Write what the ledger says about a version as an in-toto statement, a CycloneDX or an SPDX document
     Export(export::ExportArgs),
     /// Replace and revoke the keys of accounts
