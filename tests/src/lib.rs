@@ -20,6 +20,7 @@
 //! | [`api`] | [`Api`]: a blocking HTTP client of one node, which can also send what no client would |
 //! | [`account`] | [`Account`]: keys that sign transactions and tokens, right and wrong ones |
 //! | [`person`] | [`Person`]: somebody with a key file and the `cairn` program |
+//! | [`following`] | [`Following`](following::Following): the events that `cairn` tells, all of them or as they happen |
 //! | [`joining`] | validators that are not in the genesis document |
 //! | [`load`] | [`Load`]: accounts that send transactions until they are told to stop |
 //! | [`numbers`] | [`Numbers`]: bytes that look random and are the same in each run |
@@ -31,6 +32,7 @@
 
 pub mod account;
 pub mod api;
+pub mod following;
 pub mod joining;
 pub mod load;
 pub mod network;

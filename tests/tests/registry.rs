@@ -6,11 +6,10 @@
 
 use cairn_client::{Client, ClientConfig, Recipient, Session, key_commit, seal_for};
 use cairn_runtime::{Operation, ReaderKey, VersionId};
-use cairn_tests::{Network, Outcome, Person, until};
+use cairn_tests::following::{Following, history, ids};
+use cairn_tests::{Network, Outcome, Person};
 use serde_json::Value;
-use std::fs::File;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::path::Path;
 use std::sync::Arc;
 
 /// Runs `cairn` with `--json`, and gives what it shows.
@@ -22,74 +21,8 @@ fn shown(person: &Person, arguments: &[&str]) -> Value {
     outcome.json()
 }
 
-/// One line of JSON for each event.
-fn lines(text: &str) -> Vec<Value> {
-    // The last line may not be whole yet.
-    let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
-    let read =
-        |line: &str| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
-    whole.lines().map(read).collect()
-}
-
-fn ids(events: &[Value]) -> Vec<&str> {
-    events
-        .iter()
-        .map(|event| event["id"].as_str().unwrap())
-        .collect()
-}
-
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
-}
-
-/// `cairn events --follow` in the background, ended with its owner.
-struct Following {
-    child: Child,
-    file: PathBuf,
-}
-
-impl Following {
-    fn start(person: &Person, file: PathBuf, arguments: &[&str]) -> Self {
-        let mut words = vec!["events", "--follow", "--from", "0", "--json"];
-        words.extend(arguments);
-        let child = person
-            .command(&words)
-            .stdin(Stdio::null())
-            .stdout(File::create(&file).unwrap())
-            .spawn()
-            .unwrap();
-        Self { child, file }
-    }
-
-    fn events(&self) -> Vec<Value> {
-        lines(&std::fs::read_to_string(&self.file).unwrap())
-    }
-
-    /// Waits until this event was told.
-    fn wait_for(&mut self, network: &Network, id: &str) {
-        until(network.patience() * 2, &format!("event {id}"), || {
-            let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "the stream ended: {ended:?}");
-            ids(&self.events()).contains(&id).then_some(())
-        });
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ended = self.child.kill();
-        let _waited = self.child.wait();
-    }
-}
-
-/// The whole history, and the id of its last event.
-fn history(person: &Person, arguments: &[&str]) -> Vec<Value> {
-    let mut words = vec!["events", "--json"];
-    words.extend(arguments);
-    let outcome = person.cairn(&words);
-    outcome.expect_code(0);
-    lines(&outcome.stdout)
 }
 
 /// A new account with a key file of its own.
