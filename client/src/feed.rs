@@ -37,7 +37,7 @@ pub enum FeedItem {
     Height(HeightMark),
 }
 
-/// See the [module](self). Made by [`Client::feed`].
+/// The events of the ledger in order, from one node after the other. Made by [`Client::feed`].
 pub struct Feed {
     client: Client,
     filter: EventFilter,
