@@ -19,7 +19,6 @@ use crate::metrics::Metrics;
 use crate::speculation::{ExecutedBlock, Speculation};
 use crate::sync::SyncHandle;
 use crate::timers::Timers;
-use crate::upgrade::{UpgradeNeeded, upgrade_needed};
 use bytes::Bytes;
 use cairn_consensus::{
     Admission, Block, BlockId, BlockRejection, Certificate, Config as ReplicaConfig, Effect, Epoch,
@@ -28,7 +27,6 @@ use cairn_consensus::{
 };
 use cairn_crypto::Digest;
 use cairn_p2p::{Network, Plane};
-use cairn_runtime::tree::StateAt;
 use cairn_storage::{FinalBlock, SafetyWrite, Snapshot, StorageError, Store};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -119,9 +117,6 @@ pub enum DriverError {
          key file that holds it"
     )]
     OtherTransportKey,
-    /// A later version executes what comes next.
-    #[error(transparent)]
-    Upgrade(#[from] UpgradeNeeded),
     /// A block became final whose execution result is gone.
     #[error(
         "block {id} became final but its state is not here; restart the node to execute it again"
@@ -232,7 +227,6 @@ impl Driver {
         effects: Vec<Effect>,
         inputs: &Receiver<DriverInput>,
     ) -> Result<(), DriverError> {
-        self.check_version()?;
         self.perform(effects)?;
         loop {
             let first = match inputs.recv_timeout(self.timers.wait(Instant::now(), IDLE)) {
@@ -587,16 +581,7 @@ impl Driver {
             transactions = last.transactions.len(),
             "final"
         );
-        self.check_version()
-    }
-
-    /// Whether this version of the software may go on. The block after the tip becomes final with the one after that.
-    fn check_version(&self) -> Result<(), DriverError> {
-        let state = StateAt::new(self.parts.store.tree(), self.tip_height);
-        match upgrade_needed(&state, self.tip_height + 2).map_err(EpochError::from)? {
-            Some(needed) => Err(needed.into()),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// Commits what block sync brought and moves the replica there.

@@ -13,7 +13,6 @@ use crate::mempool::{Mempool, PooledTransaction};
 use crate::metrics::Metrics;
 use crate::payloads::Payloads;
 use crate::speculation::{Applied, Speculation, SpeculativeTree};
-use crate::upgrade::{UpgradeNeeded, upgrade_needed};
 use cairn_consensus::{
     Block, BlockId, BlockRejection, BuiltBlock, Execution, FinalityCert, Header, Input, Round,
     ValidatorSetError,
@@ -31,9 +30,6 @@ use tokio::sync::oneshot;
 /// What the executor cannot go on after: the store or the state in it cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecutorError {
-    /// A later version executes what was to be caught up with.
-    #[error(transparent)]
-    Upgrade(#[from] UpgradeNeeded),
     /// The store.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -303,9 +299,6 @@ impl Executor {
         };
         let got = u64::try_from(block.payload.len()).unwrap_or(u64::MAX);
         let state = StateAt::new(tree.clone(), parent.height.0);
-        if upgrade_needed(&state, block.header.height.0)?.is_some() {
-            return Ok(Err(Obstacle::Parent)); // The node stops when its grandparent is final.
-        }
         let limit = query::params(&state)?.max_block_transactions;
         if got > limit {
             return Ok(Ok(Err(BlockRejection::InvalidPayload(format!(
@@ -461,17 +454,6 @@ impl Executor {
             return Ok(()); // The parent is still waiting; its execution brings us back here.
         };
         let state = StateAt::new(tree.clone(), parent.height.0);
-        if upgrade_needed(&state, parent.height.next().0)?.is_some() {
-            let (round, parent) = (build.round, build.parent);
-            self.build = None;
-            let block = None;
-            self.tell(Input::Built {
-                round,
-                parent,
-                block,
-            });
-            return Ok(());
-        }
         let params = query::params(&state)?;
         let candidates = self.parts.mempool.select(
             usize::try_from(params.max_block_transactions).unwrap_or(usize::MAX),
@@ -537,9 +519,6 @@ impl Executor {
                 return Ok(false);
             };
             let state = StateAt::new(tree.clone(), parent.height.0);
-            if let Some(needed) = upgrade_needed(&state, header.height.0)? {
-                return Err(needed.into());
-            }
             let params = query::params(&state)?;
             let checked =
                 intake::verify_payload(&state, &synced.transactions, &params, &self.parts.pool);

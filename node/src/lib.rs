@@ -22,7 +22,6 @@
 //! | `node` | puts a validator together and takes it apart |
 //! | `config` | the TOML file |
 //! | `driver`, `timers` | consensus: step, write, send |
-//! | `upgrade` | from which height on a later version is needed |
 //! | `executor`, `speculation` | execution of blocks that are not final yet |
 //! | `intake`, `mempool`, `dissemination` | transactions on their way into a block |
 //! | `committee`, `epochs` | who decides now, who is who on the network, and who decided before |
@@ -63,5 +62,4 @@ pub mod snapshot;
 pub mod speculation;
 pub mod sync;
 pub mod timers;
-pub mod upgrade;
 pub mod wire;

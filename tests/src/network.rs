@@ -230,23 +230,6 @@ impl Network {
         }
     }
 
-    /// The validators that ended by themselves with an error since this was last asked.
-    ///
-    /// # Panics
-    /// When one ended without an error.
-    pub fn take_ended(&mut self) -> Vec<usize> {
-        let mut ended = Vec::new();
-        for (index, child) in self.children.iter_mut().enumerate() {
-            let status = child.as_mut().map(Child::try_wait);
-            if let Some(Ok(Some(status))) = status {
-                assert!(!status.success(), "validator {index} ended in order");
-                ended.push(index);
-                *child = None;
-            }
-        }
-        ended
-    }
-
     /// What a validator wrote.
     ///
     /// # Panics

@@ -256,7 +256,11 @@ fn every_route_answers_what_is_not_there_or_not_understood_with_its_code() {
             "transaction_not_found",
         ),
         ("/v1/proofs/transactions/x".into(), 400, "bad_request"),
-        ("/v1/proofs/blocks/99999999".into(), 404, "block_not_found"),
+        (
+            "/v1/proofs/blocks/99999999".into(),
+            404,
+            "height_not_available",
+        ),
         ("/v1/proofs/blocks/x".into(), 400, "bad_request"),
         ("/v1/proofs/accounts/x".into(), 400, "bad_request"),
         (format!("/v1/proofs/keys/{account}/x"), 400, "bad_request"),

@@ -34,7 +34,6 @@ impl Driver {
         parts.executor.give(Work::Reset);
         parts.network.set_height(header.height.0);
         self.seat()?;
-        self.check_version()?;
         let parts = &self.parts;
         parts.finality.announce(header.clone(), std::iter::empty());
         tracing::info!(height = self.tip_height, "goes on from a snapshot");
