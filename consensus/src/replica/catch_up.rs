@@ -4,7 +4,9 @@
 //! replica times out alone, a few of the others answer, and others the next time.
 
 use super::Replica;
-use crate::{Certificate, Effect, FinalityCert, Height, Message, Round, Status, ValidatorId};
+use crate::{
+    Certificate, Effect, FinalityCert, Height, Message, Round, Status, ValidatorId, ValidatorIndex,
+};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -34,6 +36,15 @@ impl Replica {
             to: peer,
             message: Message::Status(self.status()),
         });
+    }
+
+    /// Asks one of the members, another one each heartbeat.
+    pub(super) fn ask_next_member(&mut self) {
+        let members = self.validators.iter().map(|(index, _)| index);
+        let next = self.other_in_turn(members, self.config.params.heartbeat_ms);
+        if let Some(member) = next {
+            self.ask(member);
+        }
     }
 
     pub(super) fn on_status(&mut self, status: Status, from: ValidatorId) {
@@ -135,14 +146,22 @@ impl Replica {
 
     /// One of those who signed a certificate, another one each interval.
     pub(super) fn signer_to_ask(&self, certificate: &FinalityCert) -> ValidatorId {
-        let mut signers = self.ids_of(certificate.signers.iter());
-        signers.retain(|signer| !self.is_me(signer));
-        let turn = self.now / self.config.params.base_timeout_ms.max(1);
-        let position = turn.checked_rem(signers.len() as u64).unwrap_or_default();
-        usize::try_from(position)
-            .ok()
-            .and_then(|position| signers.get(position).copied())
+        let interval = self.config.params.base_timeout_ms;
+        self.other_in_turn(certificate.signers.iter(), interval)
             .unwrap_or_default()
+    }
+
+    /// One of these members, but not this replica: another one each interval.
+    fn other_in_turn(
+        &self,
+        members: impl Iterator<Item = ValidatorIndex>,
+        interval_ms: u64,
+    ) -> Option<ValidatorId> {
+        let mut others = self.ids_of(members);
+        others.retain(|other| !self.is_me(other));
+        let turn = self.now / interval_ms.max(1);
+        let position = turn.checked_rem(others.len() as u64)?;
+        others.get(usize::try_from(position).ok()?).copied()
     }
 
     /// Asks the host for block sync up to a certified height: at once for a new one, once an interval for

@@ -82,25 +82,34 @@ impl Replica {
         }
     }
 
+    /// No block became final for a while. A member sees to it that one does. An observer hears nothing from members that
+    /// have gone on to another epoch without it, and nobody knows that it is behind: it asks.
     pub(super) fn on_heartbeat(&mut self) {
         self.heartbeat_timer_set = false;
         if self.now >= self.heartbeat_at() {
-            self.heartbeat_due = true;
-        } else {
-            self.set_heartbeat_timer();
+            if self.me.is_some() {
+                self.heartbeat_due = true;
+                return;
+            }
+            self.ask_next_member();
         }
+        self.set_heartbeat_timer();
     }
 
     /// One heartbeat timer is out at any time; it is set again if it fires early.
     pub(super) fn set_heartbeat_timer(&mut self) {
-        if self.heartbeat_timer_set || self.heartbeat_due || self.me.is_none() {
+        if self.heartbeat_timer_set || self.heartbeat_due {
             return;
         }
         self.heartbeat_timer_set = true;
-        let wait = self.heartbeat_at().saturating_sub(self.now);
+        let most = self.config.params.heartbeat_ms;
+        let after_ms = match self.me {
+            Some(_) => self.heartbeat_at().saturating_sub(self.now).min(most),
+            None => most,
+        };
         self.emit(Effect::SetTimer {
             timer: Timer::Heartbeat,
-            after_ms: wait.min(self.config.params.heartbeat_ms),
+            after_ms,
         });
     }
 

@@ -1,9 +1,9 @@
 //! Whoever stayed behind gets on, whatever came first and whatever its clock did.
 
-use super::epochs::{last_header, next_set};
+use super::epochs::{beyond_the_end, last_header, next_set};
 use super::fixture::*;
 use cairn_consensus::{
-    Certificate, Effect, Epoch, Header, Height, Input, Message, Replica, Round, Timer,
+    Certificate, Effect, Epoch, Header, Height, Input, Message, Params, Replica, Round, Timer,
 };
 use std::sync::Arc;
 
@@ -116,4 +116,33 @@ fn the_state_of_a_synced_block_that_ends_an_epoch_is_kept() {
         .iter()
         .any(|effect| matches!(effect, Effect::Discard { ids } if ids.contains(&end.id())));
     assert!(!dropped, "the next epoch starts from it");
+}
+
+#[test]
+fn an_observer_that_hears_nothing_asks_one_member_after_another() {
+    let (mut replica, _) = beyond_the_end(0);
+    assert_eq!(replica.me(), None);
+    let heartbeat = Params::default().heartbeat_ms;
+    let mut asked = Vec::new();
+    for beat in 1..=3 {
+        let effects = replica.step(NOW + beat * heartbeat, Input::Timer(Timer::Heartbeat));
+        let again = |effect: &Effect| {
+            matches!(
+                effect,
+                Effect::SetTimer { timer: Timer::Heartbeat, after_ms } if *after_ms == heartbeat
+            )
+        };
+        assert!(effects.iter().any(again), "{effects:?}");
+        asked.extend(effects.iter().filter_map(|effect| match effect {
+            Effect::Send {
+                to,
+                message: Message::Status(status),
+            } if *status == replica.status() => Some(*to),
+            _ => None,
+        }));
+    }
+    asked.sort_unstable();
+    let mut members: Vec<_> = next_set().iter().map(|(_, member)| member.id).collect();
+    members.sort_unstable();
+    assert_eq!(asked, members);
 }
