@@ -192,6 +192,9 @@ pub enum PackageError {
         /// The hash of the manifest at hand.
         got: Digest,
     },
+    /// A public package, where only a private one will do.
+    #[error("the package is public: it is not encrypted, and everybody may read it")]
+    NotPrivate,
     /// The package is encrypted and no data key was given.
     #[error("the package is encrypted and no data key was given; ask its owner for access")]
     NoDataKey,

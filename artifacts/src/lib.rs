@@ -41,6 +41,7 @@
 //! | `plan` | what an interrupted push leaves for the next |
 //! | `read` | the thread that reads and hashes files |
 //! | `push` | [`push()`], [`PushOptions`], [`Pushed`] |
+//! | `reencrypt` | [`reencrypt()`]: a stored package under new keys |
 //! | `fetch` | blobs from several stores; [`fetch_manifest`], [`fetch_package`], [`fetch_vector`] |
 //! | [`oms`] | OpenSSF Model Signing: `model.sig`, `model.mldsa.dsse.json` |
 //! | `stage` | the folder in which a pull builds the model |
@@ -66,6 +67,7 @@ mod progress;
 mod pull;
 mod push;
 mod read;
+mod reencrypt;
 pub mod s3;
 mod scan;
 mod stage;
@@ -86,6 +88,7 @@ pub use package::Package;
 pub use progress::{NoProgress, Progress};
 pub use pull::{PullOptions, Pulled, pull};
 pub use push::{PushOptions, Pushed, push};
+pub use reencrypt::{ReencryptOptions, Reencrypted, forget_reencryption, reencrypt};
 pub use s3::{S3Address, S3AddressError, S3Credentials, S3Limits, S3Store};
 pub use scan::{SIGNATURE_FILES, ScanOptions, ScannedFile, scan};
 pub use store::{BlobInventory, BlobStore, KeptBlob};

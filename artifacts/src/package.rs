@@ -108,7 +108,7 @@ impl Package {
     }
 
     /// The chunks of the files in order and then of the vector, as the blobs stand in their list.
-    fn all_chunks(&self) -> impl Iterator<Item = Chunk> {
+    pub(crate) fn all_chunks(&self) -> impl Iterator<Item = Chunk> {
         let entries = self.contents.manifest.files.iter();
         let files = (entries.zip(&self.contents.files))
             .map(|(entry, stored)| (entry.path.as_str(), entry.size, stored));

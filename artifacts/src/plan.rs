@@ -83,6 +83,14 @@ impl PlanFile {
         })
     }
 
+    /// The plan of this name in a folder that has no other use.
+    pub(crate) fn named(folder: &Path, name: &str) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+            path: folder.join(name).with_extension("push"),
+        }
+    }
+
     /// Removes the plan: the push is done.
     pub(crate) fn remove(&self) -> Result<(), PackageError> {
         match fs::remove_file(&self.path) {

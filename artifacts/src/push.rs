@@ -150,13 +150,7 @@ pub async fn push<S: BlobStore>(
         ))
     })
     .await??;
-    // All chunks are durable before there is a manifest that refers to them.
-    persist(|| store.settle()).await?;
-    if !persist(|| store.has(&manifest_digest)).await? {
-        bytes_sent += encoded.len() as u64;
-        persist(|| store.put_hashed(&manifest_digest, encoded.clone())).await?;
-        persist(|| store.settle()).await?;
-    }
+    bytes_sent += store_manifest(store, &manifest_digest, encoded).await?;
     if let Some(file) = prepared.plan_file {
         blocking(move || file.remove()).await??;
     }
@@ -171,6 +165,21 @@ pub async fn push<S: BlobStore>(
         blobs,
         blobs_skipped,
     })
+}
+
+/// Stores the manifest once all chunks are durable, so that there is none that refers to nothing. Returns the bytes sent.
+pub(crate) async fn store_manifest<S: BlobStore>(
+    store: &S,
+    digest: &Digest,
+    encoded: Bytes,
+) -> Result<u64, PackageError> {
+    persist(|| store.settle()).await?;
+    if persist(|| store.has(digest)).await? {
+        return Ok(0);
+    }
+    persist(|| store.put_hashed(digest, encoded.clone())).await?;
+    persist(|| store.settle()).await?;
+    Ok(encoded.len() as u64)
 }
 
 /// All that is decided before the first chunk is read.
