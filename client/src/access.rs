@@ -5,6 +5,10 @@ use cairn_crypto::seal::{self, SealContext, SealedKey};
 use cairn_crypto::{AccountKeys, DataKey, Digest, EncapsulationKey, SealError, domain, hash};
 use cairn_runtime::{AccountId, Grant, Operation, VersionId};
 
+/// Sealed keys that one transaction carries: 24 of some 1,700 bytes each leave room for the rest in the 64 KiB that a
+/// chain allows by default, and in the 64 operations.
+pub(crate) const KEYS_A_TRANSACTION: usize = 24;
+
 /// The digest that stands for a version in a [`SealContext`]: `H("cairn/version/v1", version id)`.
 #[must_use]
 pub fn version_digest(id: &VersionId) -> Digest {

@@ -2,8 +2,8 @@
 
 use crate::commands::{
     access, account, alias, audit, audit_export, certify, completion, describe, events, evidence,
-    export, grant, key, keygen, lineage, list, log, namespace, proposal, prove, provenance, pull,
-    push, role, show, store, tag, transfer, tx, validator, verify, withdraw,
+    export, grant, key, keygen, lineage, list, log, model, namespace, proposal, prove, provenance,
+    pull, push, role, show, store, tag, transfer, tx, validator, verify, withdraw,
 };
 use crate::exit;
 use cairn_crypto::Digest;
@@ -101,6 +101,9 @@ pub(crate) enum Online {
     Access(access::VersionArgs),
     /// Seal your data key of a version to your newest key, after `cairn key rotate`
     Reseal(access::VersionArgs),
+    /// New keys for the stored bytes of a version
+    #[command(subcommand)]
+    Model(model::ModelCommand),
     /// What a version derives from, and what derives from it, as a node tells it
     Lineage(lineage::LineageArgs),
     /// Record steps in the life of a model, and list those of a version

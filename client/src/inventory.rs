@@ -1,14 +1,15 @@
-//! Which stored manifests the ledger refers to, for those who keep stores.
+//! Which stored manifests are in force on the ledger, for those who keep stores.
 
 use crate::{Client, ClientError};
 use cairn_api::{Problem, code};
 use cairn_crypto::Digest;
 use cairn_runtime::Event;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Client {
-    /// The digests of all stored manifests that the ledger refers to: of every version, and of every data key that
-    /// replaced another. They are a node's word. Whoever removes what is not among them asks several nodes, each by a
+    /// The digests of all stored manifests that are in force: of every version, or of the data key that replaced the
+    /// version's first one last. What was stored under earlier keys is of no more use: nobody is given those keys. They
+    /// are a node's word. Whoever removes what is not among them asks several nodes, each by a
     /// client of its own, and keeps what any of them names.
     ///
     /// # Errors
@@ -41,15 +42,20 @@ impl Client {
                     got: versions.len().to_string(),
                 });
             }
-            manifests.extend(versions.iter().map(|view| view.version.manifest_digest));
+            let mut in_force: BTreeMap<_, _> = (versions.into_iter())
+                .map(|view| (view.version.id, view.version.manifest_digest))
+                .collect();
             for view in self.events(name).await? {
                 if let Event::VersionRekeyed {
-                    manifest_digest, ..
+                    id,
+                    manifest_digest,
+                    ..
                 } = view.event.event
                 {
-                    manifests.insert(manifest_digest);
+                    in_force.insert(id, manifest_digest);
                 }
             }
+            manifests.extend(in_force.into_values());
         }
         Ok(manifests)
     }

@@ -47,6 +47,8 @@
 //! | `token` | access tokens for blobs |
 //! | `blobs` | [`NodeBlobStore`] |
 //! | `push`, `pull` | models, there and back |
+//! | `inherit` | which version the next one may take file keys from |
+//! | `rekey` | new keys for a version after access was revoked |
 //! | `signatures` | OpenSSF signatures of a version, and whose they are |
 //! | `inventory` | which stored manifests the ledger refers to |
 //! | `source` | [`Sources`]: stores and caches that nodes need not know of |
@@ -70,6 +72,7 @@ mod export;
 mod feed;
 mod governance;
 mod heads;
+mod inherit;
 mod inventory;
 mod link;
 mod proof;
@@ -78,6 +81,7 @@ mod push;
 mod range;
 mod records;
 mod reference;
+mod rekey;
 mod resume;
 mod rotation;
 mod routes;
@@ -103,6 +107,7 @@ pub use pull::Pulled;
 pub use push::{PushRequest, Pushed, Signing};
 pub use range::{AuditedExport, audit_export};
 pub use reference::{ParseReferenceError, Reference};
+pub use rekey::{RekeyRequest, Rekeyed};
 pub use session::{Final, Session};
 pub use signatures::CheckedSignatures;
 pub use source::Sources;

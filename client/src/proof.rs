@@ -415,14 +415,14 @@ pub(crate) fn absent(subject: &Subject) -> ClientError {
     }
 }
 
-/// Whether the answer may be another one in a moment: the node has the block and not its certificate yet, or,
-/// being another than the one that called a transaction final, not even the block.
 /// Milliseconds since the Unix epoch by this computer's clock.
 fn now_ms() -> Option<u64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     u64::try_from(since.as_millis()).ok()
 }
 
+/// Whether the answer may be another one in a moment: the node has the block and not its certificate yet, or,
+/// being another than the one that called a transaction final, not even the block.
 fn not_yet(subject: &Subject, error: &ClientError) -> bool {
     let waits = |problem: &cairn_api::Problem| problem.code == code::HEIGHT_NOT_AVAILABLE;
     match error {

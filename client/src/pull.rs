@@ -109,7 +109,7 @@ impl Session {
     }
 
     /// The stores that were named, and then the nodes.
-    async fn sources(&self, sources: &Sources) -> Result<Vec<Source>, ClientError> {
+    pub(crate) async fn sources(&self, sources: &Sources) -> Result<Vec<Source>, ClientError> {
         let named = sources.stores.iter().cloned().map(Source::Store);
         let nodes = self.stores().await?.into_iter().map(Source::Node);
         Ok(named.chain(nodes).collect())

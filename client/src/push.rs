@@ -1,6 +1,6 @@
 //! Push: a model becomes blobs in a node's store and a version on the ledger.
 
-use crate::access::{Recipient, key_commit, seal_for};
+use crate::access::{KEYS_A_TRANSACTION, Recipient, key_commit, seal_for};
 use crate::resume::Resume;
 use crate::source::Source;
 use crate::{ClientError, Final, NodeBlobStore, Session};
@@ -122,8 +122,9 @@ pub struct Pushed {
 
 impl Session {
     /// Publishes a model: stores it, encrypted unless it is public, and records it in one transaction, which also
-    /// registers the model if it is new and gives the data key to publisher and readers. What can be known to fail is
-    /// found before anything is sent.
+    /// registers the model if it is new and gives the data key to publisher and readers (beyond 23 of them, in further
+    /// transactions). Files that the model's last version has too are not sent again, unless somebody's access was
+    /// revoked since. What can be known to fail is found before anything is sent.
     ///
     /// # Errors
     /// [`ClientError::Invalid`] for what the ledger would refuse, [`ClientError::Refused`] and
@@ -150,8 +151,16 @@ impl Session {
             Some(resume) => resume.data_key()?,
             None => DataKey::generate()?,
         };
+        let parent = if request.public || !registered {
+            None
+        } else {
+            let mut stores = vec![store.clone()];
+            stores.extend(self.stores().await?.into_iter().map(Source::Node));
+            self.parent_package(&request.id.model, &stores).await
+        };
         let options = PushOptions {
             public: request.public,
+            parent,
             vector: request.vector.clone(),
             resume_dir: resume.as_ref().map(|resume| resume.folder().to_owned()),
             progress: Arc::clone(&request.progress),
@@ -163,8 +172,10 @@ impl Session {
             stored.signatures.write(&request.path, !request.public)?;
         }
 
-        let operations = self.operations(&request, &stored, &data_key, &recipients)?;
+        let mut operations = self.operations(&request, &stored, &data_key, &recipients)?;
+        let later = operations.split_off(operations.len().min(1 + KEYS_A_TRANSACTION));
         let published = self.publish(&request, operations, registered).await?;
+        self.grant_in_parts(&later).await?;
         if let Some(resume) = resume {
             resume.remove()?;
         }
@@ -253,7 +264,7 @@ impl Session {
     }
 
     /// The first node that answers and is not catching up. One push goes to one node; nodes pass blobs on.
-    async fn store_for_push(&self) -> Result<NodeBlobStore, ClientError> {
+    pub(crate) async fn store_for_push(&self) -> Result<NodeBlobStore, ClientError> {
         let mut failures = Vec::new();
         for store in self.stores().await? {
             match self.client().status_of(store.endpoint()).await {
@@ -273,6 +284,15 @@ impl Session {
         Err(ClientError::Unreachable { failures })
     }
 
+    /// Grants for which there was no room beside what they are about.
+    pub(crate) async fn grant_in_parts(&self, grants: &[Operation]) -> Result<(), ClientError> {
+        for part in grants.chunks(KEYS_A_TRANSACTION) {
+            self.transact(part.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    /// The publication, and then a grant for each recipient.
     fn operations(
         &self,
         request: &PushRequest,

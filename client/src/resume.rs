@@ -1,4 +1,4 @@
-//! What an interrupted push leaves for the next one: a folder for the plan of its files, and the data key.
+//! What an interrupted push or re-encryption leaves for the next one: a folder for the plan of its files, and the data key.
 
 use crate::ClientError;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -27,13 +27,13 @@ impl Drop for Kept {
     }
 }
 
-/// The folder of one push: one model path, published as one version on one chain.
+/// The folder of one push (one model path, published as one version on one chain), or of one re-encryption.
 pub(crate) struct Resume {
     folder: PathBuf,
 }
 
 impl Resume {
-    /// The folder below `parent`, made with access for its owner only.
+    /// The folder of a push below `parent`, made with access for its owner only.
     pub(crate) fn open(
         parent: &Path,
         chain_id: &Digest,
@@ -41,8 +41,24 @@ impl Resume {
         id: &VersionId,
     ) -> Result<Self, ClientError> {
         let model = fs::canonicalize(model).map_err(failed("find", model))?;
-        let name = borsh::to_vec(&(chain_id, model.as_os_str().as_encoded_bytes(), id))
-            .expect("a vector takes every byte");
+        Self::named(
+            parent,
+            &(chain_id, model.as_os_str().as_encoded_bytes(), id),
+        )
+    }
+
+    /// The folder of a re-encryption to this generation of keys.
+    pub(crate) fn of_rekey(
+        parent: &Path,
+        chain_id: &Digest,
+        id: &VersionId,
+        generation: u32,
+    ) -> Result<Self, ClientError> {
+        Self::named(parent, &(chain_id, "rekey", id, generation))
+    }
+
+    fn named(parent: &Path, what: &impl BorshSerialize) -> Result<Self, ClientError> {
+        let name = borsh::to_vec(what).expect("a vector takes every byte");
         let name = Digest::of(&name).to_string();
         let folder = parent.join(&name[..32]);
         DirBuilder::new()

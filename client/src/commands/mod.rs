@@ -17,6 +17,7 @@ pub(crate) mod keygen;
 pub(crate) mod lineage;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod model;
 pub(crate) mod namespace;
 mod policy;
 pub(crate) mod proposal;
@@ -66,6 +67,7 @@ pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Fai
         Online::Revoke(arguments) => access::revoke(arguments, context).await,
         Online::RequestAccess(arguments) => access::request(arguments, context).await,
         Online::Access(arguments) => access::list(&arguments, context).await,
+        Online::Model(command) => model::run(command, context).await,
         Online::Reseal(arguments) => access::reseal(&arguments, context).await,
         Online::Lineage(arguments) => lineage::run(&arguments, context).await,
         Online::Provenance(command) => provenance::run(command, context).await,

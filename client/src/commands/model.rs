@@ -1,0 +1,102 @@
+//! `cairn model`.
+
+use super::store::{open_store, sources};
+use super::{Context, FinalView};
+use crate::exit::Failure;
+use crate::output::{Fields, size};
+use crate::progress;
+use cairn_artifacts::StoreAddress;
+use cairn_client::{Reference, RekeyRequest, Rekeyed};
+use cairn_crypto::Digest;
+use cairn_runtime::AccountId;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+/// What to do with the stored bytes of a model.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// Encrypt a private version anew, after `cairn revoke`, and every version that shares files with it; whoever may
+    /// still read them gets the new keys
+    Rekey(RekeyArgs),
+}
+
+/// Which version, and where its bytes are and go.
+#[derive(Debug, Args)]
+pub(crate) struct RekeyArgs {
+    /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
+    #[arg(value_name = "REF")]
+    reference: Reference,
+    /// Store the new bytes here, and read the old ones from here first, instead of with a node: a folder, or
+    /// s3://bucket/prefix?endpoint=URL&region=NAME with credentials in the environment
+    #[arg(long, value_name = "STORE")]
+    store: Option<StoreAddress>,
+}
+
+#[derive(Serialize)]
+struct View {
+    id: String,
+    generation: u32,
+    manifest_digest: Digest,
+    readers: Vec<AccountId>,
+    left_out: Vec<AccountId>,
+    bytes_sent: u64,
+    #[serde(flatten)]
+    transaction: FinalView,
+}
+
+impl From<Rekeyed> for View {
+    fn from(rekeyed: Rekeyed) -> Self {
+        Self {
+            id: rekeyed.id.to_string(),
+            generation: rekeyed.generation,
+            manifest_digest: rekeyed.manifest_digest,
+            readers: rekeyed.readers,
+            left_out: rekeyed.left_out,
+            bytes_sent: rekeyed.bytes_sent,
+            transaction: rekeyed.published.into(),
+        }
+    }
+}
+
+/// Runs the command.
+pub(crate) async fn run(command: ModelCommand, context: &Context) -> Result<(), Failure> {
+    let ModelCommand::Rekey(arguments) = command;
+    rekey(arguments, context).await
+}
+
+async fn rekey(arguments: RekeyArgs, context: &Context) -> Result<(), Failure> {
+    let store = arguments.store.as_ref().map(open_store).transpose()?;
+    let session = context.session().await?;
+    let id = session.client().resolve(&arguments.reference).await?;
+    context.output().note(&format!(
+        "encrypting {id} anew; if it is interrupted, run it again and it goes on"
+    ));
+    let mut request = RekeyRequest::new(id);
+    request.sources = sources(arguments.store.as_slice(), None)?;
+    request.store = store;
+    request.resume_dir = context.settings.resume_dir();
+    request.progress = progress::bar("encrypting", context.output().shows_progress());
+    let rekeyed = session.rekey(request).await?;
+    let views: Vec<View> = rekeyed.into_iter().map(View::from).collect();
+    context
+        .output()
+        .result(&views, || views.iter().map(text).collect())
+}
+
+fn text(view: &View) -> String {
+    let fields = Fields::new()
+        .add("generation", view.generation)
+        .add("manifest", view.manifest_digest.reference())
+        .add("readers", view.readers.len())
+        .add("sent", size(view.bytes_sent));
+    let left_out = (view.left_out.iter()).map(|account| {
+        format!(
+            "account {account} has no valid key, and was left out: grant it access again later\n"
+        )
+    });
+    let head = format!("{} has a new data key", view.id);
+    let mut text = view.transaction.text(&head);
+    text.push_str(&fields.render());
+    text.extend(left_out);
+    text
+}
