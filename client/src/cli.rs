@@ -99,8 +99,8 @@ pub(crate) enum Online {
     RequestAccess(access::RequestArgs),
     /// Who may read a version, who asked to, and who may no more, as a node tells it
     Access(access::VersionArgs),
-    /// Seal your data key of a version to your newest key, after `cairn key rotate`
-    Reseal(access::VersionArgs),
+    /// Seal your data keys to your newest key where `cairn key rotate` could not
+    Reseal(access::ResealArgs),
     /// New keys for the stored bytes of a version
     #[command(subcommand)]
     Model(model::ModelCommand),

@@ -43,6 +43,7 @@
 //! | `card` | [`AccountCard`]: what an admin needs to admit an account |
 //! | `session` | [`Session`], [`Final`] |
 //! | `rotation` | new keys for the account of a session |
+//! | `reseal` | data keys moved to an account's newest key |
 //! | `access` | data keys: sealed, opened, committed to |
 //! | `token` | access tokens for blobs |
 //! | `blobs` | [`NodeBlobStore`] |
@@ -82,6 +83,7 @@ mod range;
 mod records;
 mod reference;
 mod rekey;
+mod reseal;
 mod resume;
 mod rotation;
 mod routes;
@@ -108,6 +110,7 @@ pub use push::{PushRequest, Pushed, Signing};
 pub use range::{AuditedExport, audit_export};
 pub use reference::{ParseReferenceError, Reference};
 pub use rekey::{RekeyRequest, Rekeyed};
+pub use reseal::Resealed;
 pub use session::{Final, Session};
 pub use signatures::CheckedSignatures;
 pub use source::Sources;

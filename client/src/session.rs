@@ -89,6 +89,14 @@ impl Session {
         }
     }
 
+    /// The same account with its next keys; those of this session open what was sealed to them.
+    #[must_use]
+    pub fn with_next_keys(&self, keys: AccountKeys) -> Self {
+        let mut former = vec![self.keys().clone()];
+        former.extend(self.inner.former.iter().cloned());
+        Self::of(self.client().clone(), self.account(), keys, former)
+    }
+
     /// The account.
     #[must_use]
     pub fn account(&self) -> AccountId {
@@ -291,38 +299,6 @@ impl Session {
         })
     }
 
-    /// Seals the data key of a version that this account can read to the account's newest key, after the account
-    /// rotated its keys: earlier ones are then needed no more.
-    ///
-    /// # Errors
-    /// [`ClientError::Invalid`] for a public version; else as [`Session::grant`].
-    pub async fn reseal(&self, id: &VersionId) -> Result<Final, ClientError> {
-        let open = self.open_version(id).await?;
-        let (Some(key), Some(own)) = (open.data_key, open.grant) else {
-            return Err(not_private(id));
-        };
-        let to = self.client().recipient(&self.account()).await?;
-        let chain_id = self.client().chain_id();
-        let sealed = seal_for(chain_id, id, own.generation, &key, &to)?;
-        let Operation::GrantAccess {
-            id,
-            key_index,
-            generation,
-            sealed,
-            ..
-        } = sealed
-        else {
-            return Err(not_private(id));
-        };
-        let operation = Operation::ResealAccess {
-            id,
-            key_index,
-            generation,
-            sealed,
-        };
-        self.transact(vec![operation]).await
-    }
-
     /// Gives a reader access to a private version that this account can read: seals the data key to the reader's
     /// newest key, which is proved to be the reader's.
     ///
@@ -348,6 +324,13 @@ pub(crate) struct OpenVersion {
     pub(crate) manifest_digest: Digest,
     pub(crate) grant: Option<Grant>,
     pub(crate) data_key: Option<DataKey>,
+}
+
+impl OpenVersion {
+    /// Index of the account's key that the data key is sealed to; nothing for a public version.
+    pub(crate) fn key_index(&self) -> Option<u32> {
+        self.grant.as_ref().map(|grant| grant.key_index)
+    }
 }
 
 impl Client {

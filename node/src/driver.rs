@@ -6,12 +6,14 @@
 //! checked on the worker pool between arrival and step.
 
 mod adoption;
+mod commit;
+mod effects;
 mod seating;
 
 use crate::accusations::Accusations;
 use crate::committee::Committee;
-use crate::epochs::{self, EpochError};
-use crate::executor::{ExecutorHandle, Work};
+use crate::epochs::EpochError;
+use crate::executor::ExecutorHandle;
 use crate::fetch::Fetch;
 use crate::finality::Finality;
 use crate::mempool::Mempool;
@@ -19,15 +21,13 @@ use crate::metrics::Metrics;
 use crate::speculation::{ExecutedBlock, Speculation};
 use crate::sync::SyncHandle;
 use crate::timers::Timers;
-use bytes::Bytes;
 use cairn_consensus::{
-    Admission, Block, BlockId, BlockRejection, Certificate, Config as ReplicaConfig, Effect, Epoch,
-    EpochEnd, FinalityCert, Input, Message, Recovery, Replica, Round, SafetyRecord, ValidatorId,
-    ValidatorSetError, Verified,
+    Admission, BlockId, BlockRejection, Config as ReplicaConfig, Effect, Epoch, FinalityCert,
+    Input, Message, Replica, Round, ValidatorId, ValidatorSetError, Verified,
 };
 use cairn_crypto::Digest;
-use cairn_p2p::{Network, Plane};
-use cairn_storage::{FinalBlock, SafetyWrite, Snapshot, StorageError, Store};
+use cairn_p2p::Network;
+use cairn_storage::{Snapshot, StorageError, Store};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -172,18 +172,6 @@ pub struct DriverParts {
     pub pool: Arc<rayon::ThreadPool>,
     /// The driver's own queue, for results of the pool.
     pub inputs: Sender<DriverInput>,
-}
-
-/// Blocks that are final, oldest first, and the certificate of the last one.
-type Decided = (Vec<Arc<Block>>, Arc<FinalityCert>);
-
-/// What one turn of the loop writes, and sends afterwards.
-#[derive(Default)]
-struct Turn {
-    record: Option<Box<SafetyRecord>>,
-    blocks: Vec<Arc<Block>>,
-    decided: Vec<Decided>,
-    sends: Vec<(Option<ValidatorId>, Message)>,
 }
 
 /// See the [module](self).
@@ -345,302 +333,6 @@ impl Driver {
                 }
             }
         });
-    }
-
-    /// Performs what the replica asks for: first what needs no disk, then one synced write, then the sends. The end
-    /// of an epoch divides it: what belongs to the old epoch is written and sent before the new one begins.
-    fn perform(&mut self, effects: Vec<Effect>) -> Result<(), DriverError> {
-        let mut turn = Turn::default();
-        for effect in effects {
-            match effect {
-                Effect::Persist {
-                    record: newer,
-                    blocks: more,
-                } => {
-                    turn.record = Some(newer);
-                    turn.blocks.extend(more);
-                }
-                Effect::Broadcast(message) => turn.sends.push((None, message)),
-                Effect::Send { to, message } => turn.sends.push((Some(to), message)),
-                Effect::Execute { block } => self.parts.executor.give(Work::Execute(block)),
-                Effect::Build {
-                    round,
-                    parent,
-                    timestamp_ms,
-                    allow_empty,
-                } => self.parts.executor.give(Work::Build {
-                    round,
-                    parent,
-                    timestamp_ms,
-                    allow_empty,
-                }),
-                Effect::Adopt { block } => {
-                    if !self.parts.speculation.adopt(&block) {
-                        // A later build took its place: execute it like anybody's.
-                        self.parts.executor.give(Work::Execute(block));
-                    }
-                }
-                Effect::Discard { ids } => self.parts.executor.give(Work::Discard(ids)),
-                Effect::Finalize {
-                    blocks,
-                    cert,
-                    epoch_end: None,
-                } => turn.decided.push((blocks, cert)),
-                Effect::Finalize {
-                    blocks,
-                    cert,
-                    epoch_end: Some(end),
-                } => {
-                    self.finish(std::mem::take(&mut turn))?;
-                    self.end_epoch(&blocks, &cert, &end)?;
-                }
-                Effect::SendEpochEnd { to, epoch } => self.send_epoch_end(&to, epoch),
-                Effect::FetchBlock { id, from } => self.parts.fetch.block(id, from),
-                Effect::Behind { height, from } => self.parts.sync.behind(height.0, &from),
-                Effect::SetTimer { timer, after_ms } => {
-                    self.timers.set(Instant::now(), after_ms, timer);
-                }
-                Effect::Evidence(evidence) => {
-                    self.parts.metrics.evidence.inc();
-                    let kept = self.parts.accusations.keep(&evidence);
-                    tracing::error!(offender = %evidence.offender(), ?kept, "a validator signed two contents for one phase");
-                }
-                Effect::Refused { round, id, reason } => {
-                    tracing::warn!(%round, %id, %reason, "no vote");
-                }
-                Effect::Diverged { id, reason } => {
-                    return Err(DriverError::Diverged { id, reason });
-                }
-            }
-        }
-        self.finish(turn)
-    }
-
-    /// Writes, then sends.
-    fn finish(&mut self, turn: Turn) -> Result<(), DriverError> {
-        self.write(turn.record.as_deref(), &turn.blocks, turn.decided)?;
-        for (to, message) in turn.sends {
-            self.send(to, &message);
-        }
-        Ok(())
-    }
-
-    /// The last block of an epoch is final: it is written with the record that begins the next one, whose validators
-    /// take their seats.
-    fn end_epoch(
-        &mut self,
-        blocks: &[Arc<Block>],
-        cert: &FinalityCert,
-        end: &EpochEnd,
-    ) -> Result<(), DriverError> {
-        let executed = self.executed(blocks, cert)?;
-        let safety = SafetyWrite {
-            record: &end.record,
-            blocks: &[],
-            transactions: &[],
-        };
-        if executed.is_empty() {
-            return Err(DriverError::NotExecuted { id: cert.block_id });
-        }
-        self.commit(&executed, cert, Some(safety))
-    }
-
-    /// Shows a validator in an old epoch how that one ended.
-    fn send_epoch_end(&self, to: &ValidatorId, epoch: Epoch) {
-        match epochs::end_of(&self.parts.store, epoch) {
-            Ok(Some((_, certificate))) => {
-                let certificate = Certificate::Finality(Arc::new(certificate));
-                self.send(Some(*to), &Message::Certificate(certificate));
-            }
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, %epoch, "the end of an epoch cannot be shown"),
-        }
-    }
-
-    /// What executing these blocks gave, of those above the tip.
-    fn executed(
-        &self,
-        blocks: &[Arc<Block>],
-        cert: &FinalityCert,
-    ) -> Result<Vec<Arc<ExecutedBlock>>, DriverError> {
-        let above = blocks
-            .iter()
-            .filter(|block| block.header.height.0 > self.tip_height);
-        let executed: Option<Vec<_>> = above
-            .map(|block| self.parts.speculation.get(&block.id()))
-            .collect();
-        executed.ok_or(DriverError::NotExecuted { id: cert.block_id })
-    }
-
-    /// One synced write a turn: newly final blocks with the safety record, or the record alone.
-    fn write(
-        &mut self,
-        record: Option<&SafetyRecord>,
-        blocks: &[Arc<Block>],
-        decided: Vec<Decided>,
-    ) -> Result<(), DriverError> {
-        let bodies = self.bodies(blocks);
-        let mut safety = record.map(|record| SafetyWrite {
-            record,
-            blocks,
-            transactions: &bodies,
-        });
-        for (chain, cert) in decided {
-            let executed = self.executed(&chain, &cert)?;
-            // None: block sync was faster.
-            if !executed.is_empty() {
-                self.commit(&executed, &cert, safety.take())?;
-            }
-        }
-        if let Some(SafetyWrite { record, .. }) = safety {
-            let started = Instant::now();
-            self.parts.store.persist(record, blocks, &bodies)?;
-            self.observe_write("persist", started);
-        }
-        Ok(())
-    }
-
-    /// The transactions of blocks that are voted for: whoever holds a certificate must be able to show its block.
-    fn bodies(&self, blocks: &[Arc<Block>]) -> Vec<(Digest, Arc<[u8]>)> {
-        blocks
-            .iter()
-            .filter_map(|block| self.parts.speculation.get(&block.id()))
-            .flat_map(|executed| {
-                executed
-                    .transactions
-                    .iter()
-                    .map(|transaction| {
-                        (transaction.signed_hash(), Arc::clone(transaction.encoded()))
-                    })
-                    .collect::<Vec<_>>()
-            })
-            .collect()
-    }
-
-    fn commit(
-        &mut self,
-        executed: &[Arc<ExecutedBlock>],
-        cert: &FinalityCert,
-        safety: Option<SafetyWrite<'_>>,
-    ) -> Result<(), DriverError> {
-        let Some(last) = executed.last() else {
-            return Ok(());
-        };
-        let started = Instant::now();
-        let final_blocks: Vec<FinalBlock> = executed
-            .iter()
-            .map(|executed| FinalBlock {
-                block: Arc::clone(&executed.block),
-                transactions: executed
-                    .transactions
-                    .iter()
-                    .map(|transaction| {
-                        (
-                            transaction.tx_hash(),
-                            transaction.signed_hash(),
-                            Arc::clone(transaction.encoded()),
-                        )
-                    })
-                    .collect(),
-                receipts: Arc::clone(&executed.receipts),
-                batch: Arc::clone(&executed.batch),
-            })
-            .collect();
-        self.parts.store.commit(&final_blocks, cert, safety)?;
-        self.observe_write("commit", started);
-        let header = &last.block.header;
-        self.tip_height = header.height.0;
-        let now = now_ms();
-        for executed in executed {
-            let header = &executed.block.header;
-            self.parts
-                .mempool
-                .settle(&executed.next_nonces, header.height.0);
-            let count = u64::try_from(executed.transactions.len()).unwrap_or(u64::MAX);
-            self.parts.metrics.final_transactions.inc_by(count);
-            let age = Duration::from_millis(now.saturating_sub(header.timestamp_ms));
-            self.parts.metrics.finality.observe(age.as_secs_f64());
-        }
-        self.parts.speculation.settle(self.tip_height);
-        // Before anybody hears of the new tip: what comes next is certified by the new validators.
-        if executed.iter().any(|block| seating::concerns(block)) {
-            self.seat()?;
-        }
-        for executed in executed {
-            self.parts.finality.announce(
-                executed.block.header.clone(),
-                executed
-                    .transactions
-                    .iter()
-                    .map(|transaction| transaction.tx_hash()),
-            );
-        }
-        self.parts.network.set_height(self.tip_height);
-        tracing::debug!(
-            height = self.tip_height,
-            transactions = last.transactions.len(),
-            "final"
-        );
-        Ok(())
-    }
-
-    /// Commits what block sync brought and moves the replica there.
-    fn commit_synced(
-        &mut self,
-        blocks: &[Arc<ExecutedBlock>],
-        cert: Arc<FinalityCert>,
-    ) -> Result<Vec<Effect>, DriverError> {
-        let executed: Vec<Arc<ExecutedBlock>> = blocks
-            .iter()
-            .filter(|executed| executed.block.header.height.0 > self.tip_height)
-            .map(Arc::clone)
-            .collect();
-        let follows = executed
-            .first()
-            .is_some_and(|first| first.block.header.height.0 == self.tip_height + 1)
-            && executed
-                .last()
-                .is_some_and(|last| last.block.id() == cert.block_id);
-        if !follows {
-            return Ok(Vec::new()); // Consensus was faster.
-        }
-        self.commit(&executed, &cert, None)?;
-        let header = self.parts.store.tip()?;
-        let history = self.parts.store.history()?;
-        let recent = self
-            .parts
-            .store
-            .headers_up_to(header.height, Recovery::RECENT)?;
-        Ok(self.step(Input::Synced {
-            header,
-            cert,
-            validators: self.parts.committee.set(),
-            recent,
-            history,
-        }))
-    }
-
-    fn observe_write(&self, operation: &str, started: Instant) {
-        self.parts
-            .metrics
-            .storage_latency
-            .with_label_values(&["chain", operation])
-            .observe(started.elapsed().as_secs_f64());
-    }
-
-    fn send(&self, to: Option<ValidatorId>, message: &Message) {
-        if let Message::Timeout { .. } = message {
-            self.parts.metrics.timeouts.inc();
-        }
-        let bytes = Bytes::from(message.encode());
-        match to {
-            None => self.parts.network.broadcast(Plane::Consensus, bytes),
-            Some(id) => {
-                if let Some(peer) = self.parts.committee.peer(&id) {
-                    self.parts.network.send(Plane::Consensus, &peer, bytes);
-                }
-            }
-        }
     }
 
     fn report(&self) {

@@ -27,7 +27,7 @@
 //! | `committee`, `epochs` | who decides now, who is who on the network, and who decided before |
 //! | `accusations` | evidence of validators that signed two contents |
 //! | `acquaintance` | who may connect, by the ledger's registry |
-//! | `inbound`, `serve`, `wire` | what other nodes send and ask |
+//! | `inbound`, `serve`, `answer_places`, `wire` | what other nodes send and ask |
 //! | `fetch`, `sync` | what this node asks others for |
 //! | `snapshot`, `restore`, `recovery` | beginning from a recent state instead of from every block |
 //! | `finality`, `handle`, `metrics` | what the outside sees |
@@ -38,6 +38,7 @@
 
 pub mod accusations;
 pub mod acquaintance;
+mod answer_places;
 pub mod api;
 pub mod committee;
 pub mod config;

@@ -1,5 +1,6 @@
 //! Answers other nodes' requests from the store and the mempool.
 
+use crate::answer_places::Places;
 use crate::epochs::EpochError;
 use crate::mempool::Mempool;
 use crate::snapshot;
@@ -15,10 +16,11 @@ use cairn_p2p::{PeerId, Responder};
 use cairn_runtime::tree::{self, CHUNK_BYTES};
 use cairn_storage::{StorageError, Store};
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
-/// Requests answered at the same time; more get an error and ask elsewhere.
-const AT_ONCE: usize = 16;
+/// Requests answered at the same time, and for each peer; more get an error and ask elsewhere.
+const AT_ONCE: (usize, usize) = (32, 4);
+/// The same of requests for parts of the state, which take longer.
+const STATE_AT_ONCE: (usize, usize) = (6, 2);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -26,7 +28,8 @@ pub struct Answers {
     store: Store,
     mempool: Arc<Mempool>,
     speculation: Arc<Speculation>,
-    places: Arc<Semaphore>,
+    places: Arc<Places>,
+    state_places: Arc<Places>,
 }
 
 impl Answers {
@@ -37,26 +40,31 @@ impl Answers {
             store,
             mempool,
             speculation,
-            places: Arc::new(Semaphore::new(AT_ONCE)),
+            places: Places::new(AT_ONCE.0, AT_ONCE.1),
+            state_places: Places::new(STATE_AT_ONCE.0, STATE_AT_ONCE.1),
         }
     }
 
     /// Answers in the background. Without a free place, or on an unreadable store, the asker gets
     /// an error at once.
     pub fn answer(self: &Arc<Self>, peer: PeerId, body: Bytes, reply: Responder) {
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let request = match DataRequest::decode(&body) {
+            Ok(request) => request,
+            Err(error) => {
+                tracing::warn!(%peer, %error, "malformed request");
+                return;
+            }
+        };
+        let places = match request {
+            DataRequest::Snapshot { .. } | DataRequest::StateChunk { .. } => &self.state_places,
+            _ => &self.places,
+        };
+        let Some(place) = places.take(peer) else {
             tracing::debug!(%peer, "too many requests at once");
             return;
         };
         let answers = Arc::clone(self);
         tokio::task::spawn_blocking(move || {
-            let request = match DataRequest::decode(&body) {
-                Ok(request) => request,
-                Err(error) => {
-                    tracing::warn!(%peer, %error, "malformed request");
-                    return;
-                }
-            };
             match answers.response(request) {
                 Ok(response) => reply.send(Bytes::from(response.encode())),
                 Err(error) => tracing::error!(%error, "a request cannot be answered"),

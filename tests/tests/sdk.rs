@@ -4,7 +4,10 @@
 
 use cairn_artifacts::NoProgress;
 use cairn_audit::Claim;
-use cairn_client::{Client, ClientConfig, ClientError, PushRequest, Session, Subject, audit};
+use cairn_client::{
+    Client, ClientConfig, ClientError, PushRequest, Resealed, Session, Subject, audit,
+};
+use cairn_crypto::AccountKeys;
 use cairn_runtime::{AccountId, ModelName, Operation, VersionId};
 use cairn_tests::Network;
 use std::future::Future;
@@ -153,6 +156,46 @@ fn a_model_goes_there_and_back_and_an_auditor_needs_nobody() {
                 "byte {place}"
             );
         }
+    });
+    network.check_alive();
+}
+
+#[test]
+fn a_data_key_moves_to_the_newest_key_when_the_earlier_one_is_at_hand() {
+    let mut network = Network::start(4);
+    let nodes = [0, 1, 2, 3];
+    let alice = session(&network, "alice", &nodes);
+    let bob = session(&network, "bob", &nodes);
+    let model = network.folder().join("model");
+    std::fs::create_dir_all(&model).unwrap();
+    std::fs::write(model.join("weights"), b"weights").unwrap();
+    let id = version("1.0.0");
+    run(async {
+        let namespace = Operation::CreateNamespace {
+            namespace: "acme".into(),
+        };
+        alice.transact(vec![namespace]).await.unwrap();
+        let mut request = PushRequest::new(&model, id.clone());
+        request.readers.push(bob.account());
+        alice.push(request).await.unwrap();
+
+        let keys = AccountKeys::generate().unwrap();
+        bob.rotate_keys(&keys).await.unwrap();
+        let open = |former| Session::open(bob.client().clone(), keys.clone(), former);
+        let alone = open(Vec::new()).await.unwrap();
+        let locked = alone.reseal_all().await.unwrap();
+        assert_eq!((locked.moved, locked.locked), (vec![], vec![id.clone()]));
+        let refused = alone.data_key(&id).await;
+        assert!(
+            matches!(refused, Err(ClientError::OtherKey { .. })),
+            "{refused:?}"
+        );
+
+        let both = open(vec![network.account("bob").keys]).await.unwrap();
+        let moved = both.reseal_all().await.unwrap();
+        assert_eq!((moved.moved, moved.locked), (vec![id.clone()], vec![]));
+        assert_eq!(both.reseal_all().await.unwrap(), Resealed::default());
+        assert!(alone.data_key(&id).await.unwrap().is_some());
     });
     network.check_alive();
 }

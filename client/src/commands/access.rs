@@ -3,8 +3,8 @@
 use super::{Context, FinalView, values};
 use crate::exit::Failure;
 use crate::output::table;
-use cairn_client::Reference;
-use cairn_runtime::{AccessRequest, AccountId, Grant, Operation, Rekey};
+use cairn_client::{Reference, Resealed};
+use cairn_runtime::{AccessRequest, AccountId, Grant, Operation, Rekey, VersionId};
 use clap::Args;
 use serde::Serialize;
 
@@ -41,6 +41,17 @@ pub(crate) struct VersionArgs {
     reference: Reference,
 }
 
+/// Which data keys.
+#[derive(Debug, Args)]
+pub(crate) struct ResealArgs {
+    /// namespace/name@version, namespace/name:alias, namespace/name or sha256:HEX
+    #[arg(value_name = "REF", required_unless_present = "all")]
+    reference: Option<Reference>,
+    /// Those of every version that the account may read
+    #[arg(long, conflicts_with = "reference")]
+    all: bool,
+}
+
 /// Runs `cairn request-access`.
 pub(crate) async fn request(arguments: RequestArgs, context: &Context) -> Result<(), Failure> {
     let id = context.client()?.resolve(&arguments.reference).await?;
@@ -65,14 +76,48 @@ pub(crate) async fn revoke(arguments: RevokeArgs, context: &Context) -> Result<(
     context.transact(vec![operation], &done).await
 }
 
+#[derive(Serialize)]
+struct ResealedView {
+    moved: Vec<String>,
+    locked: Vec<String>,
+    transactions: Vec<FinalView>,
+}
+
 /// Runs `cairn reseal`.
-pub(crate) async fn reseal(arguments: &VersionArgs, context: &Context) -> Result<(), Failure> {
+pub(crate) async fn reseal(arguments: &ResealArgs, context: &Context) -> Result<(), Failure> {
     let session = context.session().await?;
-    let id = session.client().resolve(&arguments.reference).await?;
-    let sealed: FinalView = session.reseal(&id).await?.into();
-    context.output().result(&sealed, || {
-        sealed.text(&format!("{id} opens with the account's newest key"))
-    })
+    let resealed = match &arguments.reference {
+        None => session.reseal_all().await?,
+        Some(reference) => {
+            let id = session.client().resolve(reference).await?;
+            let transactions = vec![session.reseal(&id).await?];
+            Resealed {
+                moved: vec![id],
+                transactions,
+                ..Resealed::default()
+            }
+        }
+    };
+    let names = |ids: Vec<VersionId>| ids.iter().map(ToString::to_string).collect();
+    let view = ResealedView {
+        moved: names(resealed.moved),
+        locked: names(resealed.locked),
+        transactions: (resealed.transactions.into_iter())
+            .map(FinalView::from)
+            .collect(),
+    };
+    context.output().result(&view, || resealed_text(&view))
+}
+
+fn resealed_text(view: &ResealedView) -> String {
+    let moved = (view.moved.iter()).map(|id| format!("{id} opens with the account's newest key\n"));
+    let locked = (view.locked.iter())
+        .map(|id| format!("{id} is sealed to a key that is not here: name it with --former-key\n"));
+    let text: String = moved.chain(locked).collect();
+    if text.is_empty() {
+        return "nothing is sealed to an earlier key\n".to_owned();
+    }
+    text
 }
 
 #[derive(Serialize)]

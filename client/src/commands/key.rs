@@ -4,6 +4,7 @@ use super::{Context, FinalView, account};
 use crate::exit::Failure;
 use crate::output::Fields;
 use crate::passphrase;
+use cairn_client::Session;
 use cairn_crypto::AccountKeys;
 use cairn_crypto::keyfile::{self, KeyFileError, KeyMaterial};
 use cairn_runtime::{AccountId, Operation};
@@ -17,7 +18,8 @@ const REVOKED_AFTER: u64 = 20;
 /// What to do with keys of accounts.
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
-    /// Replace the keys of the account of --key: new ones go into a file beside it, the old file stays
+    /// Replace the keys of the account of --key: new ones go into a file beside it, the old file stays. Data keys of
+    /// models that the account may read are sealed to the new keys
     Rotate(RotateArgs),
     /// End the validity of a key (one's own, or as Admin)
     Revoke(RevokeArgs),
@@ -60,6 +62,7 @@ struct Rotated {
     key_index: u32,
     key_file: PathBuf,
     former_key_file: PathBuf,
+    resealed: Vec<String>,
     #[serde(flatten)]
     transaction: FinalView,
 }
@@ -72,8 +75,10 @@ async fn rotate(arguments: RotateArgs, context: &Context) -> Result<(), Failure>
     let path = arguments.output.unwrap_or_else(|| beside(&former, next));
     let keys = kept(context, &path)?;
     let (key_index, done) = session.rotate_keys(&keys).await?;
+    let resealed = reseal(&session.with_next_keys(keys), context).await;
     let rotated = Rotated {
         account: session.account(),
+        resealed,
         key_index,
         key_file: path,
         former_key_file: former,
@@ -89,13 +94,29 @@ async fn rotate(arguments: RotateArgs, context: &Context) -> Result<(), Failure>
             .add(
                 "former",
                 format!(
-                    "{} (keep it: what was granted to it opens with --former-key)",
+                    "{} (keep it until `cairn reseal --all` finds nothing that is sealed to it)",
                     rotated.former_key_file.display()
                 ),
-            );
+            )
+            .add("data keys moved", rotated.resealed.len());
         text.push_str(&files.render());
         text
     })
+}
+
+/// The rotation is final whatever comes of this, and it can be done again.
+async fn reseal(renewed: &Session, context: &Context) -> Vec<String> {
+    match renewed.reseal_all().await {
+        Ok(resealed) => resealed.moved.iter().map(ToString::to_string).collect(),
+        Err(error) => {
+            let note = format!(
+                "the keys are replaced, but not all data keys were sealed to the new ones ({error}): run `cairn reseal \
+                 --all` with the new key file and --former-key"
+            );
+            context.output().note(&note);
+            Vec::new()
+        }
+    }
 }
 
 /// Keys that are on disk before the ledger hears of them: whoever loses the new ones has lost the account.

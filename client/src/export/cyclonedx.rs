@@ -8,6 +8,9 @@ use cairn_runtime::{Confidentiality, Relation};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+/// The property of a version's model hash, which is of no single file and so no hash in the sense of the format.
+const MODEL_HASH: &str = "cairn:model-hash";
+
 /// The bill of materials of a version.
 pub(super) fn bom(facts: &VersionFacts) -> Value {
     // A version may derive from one thing in two ways; it is one component all the same.
@@ -44,7 +47,6 @@ fn model(facts: &VersionFacts) -> Value {
         "version": version.id.version,
         "publisher": facts.publisher.display_name,
         "description": facts.model.description,
-        "hashes": [{ "alg": "SHA-256", "content": version.model_hash.to_string() }],
         "externalReferences": [{
             "type": "distribution",
             "url": format!("urn:cairn:{}:blob:{}", facts.chain_id, version.manifest_digest),
@@ -92,6 +94,7 @@ fn properties(facts: &VersionFacts) -> Vec<Value> {
     let version = &facts.version;
     let private = matches!(version.confidentiality, Confidentiality::Private { .. });
     let mut properties = vec![
+        property(MODEL_HASH, version.model_hash.reference()),
         property("cairn:owner", version.owner),
         property("cairn:published-at-height", version.published_at),
         property("cairn:published-on", time(version.timestamp_ms)),
@@ -123,20 +126,21 @@ fn component(facts: &VersionFacts, parent: &ParentFacts) -> Value {
 }
 
 fn component_without_reference(facts: &VersionFacts, parent: &ParentFacts) -> Value {
-    let hashes = json!([{ "alg": "SHA-256", "content": parent.digest.to_string() }]);
     match &parent.version {
         Some(id) => json!({
             "type": "machine-learning-model",
             "group": id.model.namespace,
             "name": id.model.name,
             "version": id.version,
-            "hashes": hashes,
-            "properties": [property("cairn:urn", facts.version_urn(id))],
+            "properties": [
+                property("cairn:urn", facts.version_urn(id)),
+                property(MODEL_HASH, parent.digest.reference()),
+            ],
         }),
         None => json!({
             "type": "data",
             "name": parent.digest.reference(),
-            "hashes": hashes,
+            "properties": [property("cairn:digest", parent.digest.reference())],
         }),
     }
 }

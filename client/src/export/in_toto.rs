@@ -7,12 +7,15 @@
 use super::VersionFacts;
 use super::names::{relation, time, verdict};
 use cairn_crypto::Digest;
-use cairn_runtime::{Event, ModelEvent, Provenance, Relation};
+use cairn_runtime::{Event, ModelEvent, Provenance};
 use serde_json::{Value, json};
 
 const BUILD_TYPE: &str = "urn:cairn:build-type:publication:v1";
 /// `H("cairn/manifest/v1", manifest)`: docs/exports.md says how it is computed.
 const MODEL_HASH: &str = "cairnManifestV1";
+
+/// A digest that somebody declared or recorded without saying of what: a file, a set of files, a manifest.
+const DECLARED: &str = "cairnDeclared";
 
 /// The statement about a version.
 pub(super) fn statement(facts: &VersionFacts) -> Value {
@@ -63,10 +66,9 @@ pub(super) fn statement(facts: &VersionFacts) -> Value {
 
 fn dependencies(facts: &VersionFacts) -> Vec<Value> {
     let parents = facts.parents.iter().map(|parent| {
-        let (uri, algorithm) = match (&parent.version, parent.relation) {
-            (Some(id), _) => (facts.version_urn(id), MODEL_HASH),
-            (None, Relation::TrainedOn) => (facts.dataset_urn(parent.digest), "sha256"),
-            (None, _) => (facts.dataset_urn(parent.digest), MODEL_HASH),
+        let (uri, algorithm) = match &parent.version {
+            Some(id) => (facts.version_urn(id), MODEL_HASH),
+            None => (facts.dataset_urn(parent.digest), DECLARED),
         };
         json!({
             "name": parent.version.as_ref().map_or_else(|| parent.digest.reference(), ToString::to_string),
@@ -93,7 +95,7 @@ fn dependencies(facts: &VersionFacts) -> Vec<Value> {
 fn input_of(event: &ModelEvent, provenance: &Provenance, input: &Digest) -> Value {
     json!({
         "name": input.reference(),
-        "digest": { "sha256": input.to_string() },
+        "digest": { DECLARED: input.to_string() },
         "annotations": {
             "step": provenance.kind.to_string(),
             "transaction": event.tx_hash.reference(),

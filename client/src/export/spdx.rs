@@ -181,10 +181,11 @@ fn review(facts: &VersionFacts, at: usize, one: &Certification) -> Value {
     })
 }
 
+/// A digest that is of no single file: the algorithm is SHA-256 over what the comment says.
 fn hash(digest: Digest, comment: &str) -> Value {
     json!({
         "type": "Hash",
-        "algorithm": "sha256",
+        "algorithm": "other",
         "hashValue": digest.to_string(),
         "comment": comment,
     })

@@ -280,7 +280,7 @@ const MAX_LIST_ENTRIES: u64 = 1_000;
     ),
     responses(
         (status = 200, description = "A bundle", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 422, description = "More than 1,000 entries", body = cairn_api::Problem),
+        (status = 422, description = "More than 1,000 entries, or than a bundle holds", body = cairn_api::Problem),
     )
 )]
 pub(super) async fn list(
@@ -307,30 +307,41 @@ fn list_proof(snapshot: &Snapshot, list: List) -> Result<ListProof, ApiProblem> 
     let (count, proof) = prove(snapshot, &list.count_key())?;
     let entries = list.count(count.as_deref())?;
     if entries > MAX_LIST_ENTRIES {
-        return Err(ApiProblem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            code::LIST_TOO_LONG,
-            format!(
-                "the list has {entries} entries, a proof has at most {MAX_LIST_ENTRIES}; prove its records one by one"
-            ),
-        )
-        .with("entries", entries)
-        .with("limit", MAX_LIST_ENTRIES));
+        return Err(list_too_long(entries));
     }
-    let entry = |ordinal| {
+    let (mut proved, mut bytes) = (Vec::new(), 0);
+    for ordinal in 0..entries {
         let key = list.entry_key(ordinal);
         let (value, proof) = prove(snapshot, &key)?;
         let value =
             value.ok_or_else(|| ApiProblem::internal(format_args!("{key:?} is missing")))?;
-        Ok(ListEntry { value, proof })
-    };
-    let entries = (0..entries).map(entry).collect::<Result<_, ApiProblem>>()?;
+        let entry = ListEntry { value, proof };
+        // Not after all of them are in memory.
+        bytes += borsh::object_length(&entry).map_err(ApiProblem::internal)?;
+        if bytes > MAX_BUNDLE_BYTES {
+            return Err(list_too_long(entries));
+        }
+        proved.push(entry);
+    }
     Ok(ListProof {
         list,
         count,
         proof,
-        entries,
+        entries: proved,
     })
+}
+
+fn list_too_long(entries: u64) -> ApiProblem {
+    ApiProblem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        code::LIST_TOO_LONG,
+        format!(
+            "the list has {entries} entries, a proof has at most {MAX_LIST_ENTRIES} and {MAX_BUNDLE_BYTES} bytes; \
+             prove its records one by one"
+        ),
+    )
+    .with("entries", entries)
+    .with("limit", MAX_LIST_ENTRIES)
 }
 
 /// Bytes in hexadecimal, as a part of the path.

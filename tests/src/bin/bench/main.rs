@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod devnet;
+mod execution;
 mod finality;
 mod links;
 mod primitives;
@@ -33,6 +34,9 @@ struct Arguments {
     /// Accepted transactions that may wait for finality at the same time, in all.
     #[arg(long, default_value_t = 6_000)]
     in_flight: u64,
+    /// Only the execution of transactions, without any network.
+    #[arg(long, conflicts_with = "load_only")]
+    execution_only: bool,
     /// Only final transactions a second: no push and pull, no delays, no killed validators.
     #[arg(long)]
     load_only: bool,
@@ -50,10 +54,27 @@ fn main() -> anyhow::Result<()> {
         .context("cannot start the async runtime")?;
     let primitives = primitives::measure()?;
     eprintln!("{primitives}");
+    let executions = if arguments.load_only {
+        Vec::new()
+    } else {
+        // With --quick, the million takes most of the time.
+        let (models, blocks): (&[usize], _) = match arguments.quick {
+            true => (&[100_000], 5),
+            false => (&[100_000, 1_000_000], 21),
+        };
+        execution::measure(models, blocks)?
+    };
+    for figures in &executions {
+        eprintln!("{figures}");
+    }
+    let sizes = match arguments.execution_only {
+        true => Vec::new(),
+        false => arguments.validators.clone(),
+    };
     let mut networks = Vec::new();
     let mut transfers = Vec::new();
     let mut stopped = Vec::new();
-    for validators in &arguments.validators {
+    for validators in &sizes {
         eprintln!("== {validators} validators");
         let mut network = devnet::Devnet::start(*validators, arguments.base_port)?;
         let transactions = match (arguments.quick, *validators) {
@@ -85,7 +106,7 @@ fn main() -> anyhow::Result<()> {
         networks.push(figures);
     }
     let mut links = Vec::new();
-    if !arguments.load_only {
+    if !arguments.load_only && !arguments.execution_only {
         let delay = std::time::Duration::from_millis(50);
         let figures = runtime.block_on(links::measure(arguments.base_port, delay))?;
         eprintln!("{figures}");
@@ -93,6 +114,7 @@ fn main() -> anyhow::Result<()> {
     }
     let report = report::Report {
         primitives,
+        executions,
         networks,
         transfers,
         stopped,

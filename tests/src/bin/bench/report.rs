@@ -1,5 +1,6 @@
 //! The figures of one run, as text and as JSON.
 
+use crate::execution::Execution;
 use crate::finality::{Finality, Stopped};
 use crate::links::Links;
 use crate::primitives::Primitives;
@@ -11,6 +12,8 @@ use serde::Serialize;
 pub(crate) struct Report {
     /// What the cryptography alone costs.
     pub(crate) primitives: Primitives,
+    /// The ledger alone, one a size of the state.
+    pub(crate) executions: Vec<Execution>,
     /// One a network.
     pub(crate) networks: Vec<Finality>,
     /// Push and pull.
@@ -24,6 +27,9 @@ pub(crate) struct Report {
 impl std::fmt::Display for Report {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         writeln!(f, "{}", self.primitives)?;
+        for execution in &self.executions {
+            writeln!(f, "{execution}")?;
+        }
         for network in &self.networks {
             writeln!(f, "{network}")?;
         }

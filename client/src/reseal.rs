@@ -1,0 +1,119 @@
+//! Data keys moved to an account's newest key, so that earlier keys are needed no more.
+
+use crate::access::{KEYS_A_TRANSACTION, Recipient, not_private, seal_for};
+use crate::session::OpenVersion;
+use crate::{ClientError, Final, Session};
+use cairn_runtime::{AccountId, Event, Operation, VersionId};
+use std::collections::BTreeSet;
+
+/// What became of the data keys of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resealed {
+    /// Versions that open with the newest key alone since.
+    pub moved: Vec<VersionId>,
+    /// Versions whose data key is sealed to a key that this session does not have.
+    pub locked: Vec<VersionId>,
+    /// The transactions, final and proved.
+    pub transactions: Vec<Final>,
+}
+
+impl Session {
+    /// Seals the data key of a version that this account can read to the account's newest key, after the account
+    /// rotated its keys: earlier ones are then needed no more.
+    ///
+    /// # Errors
+    /// [`ClientError::Invalid`] for a public version; else as [`Session::grant`].
+    pub async fn reseal(&self, id: &VersionId) -> Result<Final, ClientError> {
+        let open = self.open_version(id).await?;
+        let to = self.client().recipient(&self.account()).await?;
+        let operation = self
+            .resealed(id, &open, &to)?
+            .ok_or_else(|| not_private(id))?;
+        self.transact(vec![operation]).await
+    }
+
+    /// As [`Session::reseal`], for every version that the account was granted and that is not sealed to its newest key.
+    /// Which these are is a node's word: a version that it leaves out stays as it is, and opens with the earlier key.
+    ///
+    /// # Errors
+    /// What the nodes answer. What was moved before stays so.
+    pub async fn reseal_all(&self) -> Result<Resealed, ClientError> {
+        let to = self.client().recipient(&self.account()).await?;
+        let (mut resealed, mut operations) = (Resealed::default(), Vec::new());
+        for id in self.granted().await? {
+            match self.open_version(&id).await {
+                Ok(open) if open.key_index() == Some(to.key_index) => {}
+                Ok(open) => {
+                    if let Some(operation) = self.resealed(&id, &open, &to)? {
+                        operations.push(operation);
+                        resealed.moved.push(id);
+                    }
+                }
+                Err(ClientError::OtherKey { .. }) => resealed.locked.push(id),
+                Err(ClientError::NoGrant { .. } | ClientError::OldDataKey { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for part in operations.chunks(KEYS_A_TRANSACTION) {
+            resealed
+                .transactions
+                .push(self.transact(part.to_vec()).await?);
+        }
+        Ok(resealed)
+    }
+
+    /// The operation that moves a version's data key to the newest key; nothing for a public version.
+    fn resealed(
+        &self,
+        id: &VersionId,
+        open: &OpenVersion,
+        to: &Recipient,
+    ) -> Result<Option<Operation>, ClientError> {
+        let (Some(key), Some(grant)) = (&open.data_key, &open.grant) else {
+            return Ok(None);
+        };
+        let chain_id = self.client().chain_id();
+        Ok(match seal_for(chain_id, id, grant.generation, key, to)? {
+            Operation::GrantAccess {
+                id,
+                key_index,
+                generation,
+                sealed,
+                ..
+            } => Some(Operation::ResealAccess {
+                id,
+                key_index,
+                generation,
+                sealed,
+            }),
+            _ => None,
+        })
+    }
+
+    /// The versions that the account was ever granted and not refused since, by a node's word.
+    async fn granted(&self) -> Result<BTreeSet<VersionId>, ClientError> {
+        let (client, me) = (self.client(), self.account());
+        let mut granted = BTreeSet::new();
+        for model in client.models(None).await? {
+            for view in client.events(&model.model.name).await? {
+                note_access(&mut granted, view.event.event, me);
+            }
+        }
+        Ok(granted)
+    }
+}
+
+fn note_access(granted: &mut BTreeSet<VersionId>, event: Event, me: AccountId) {
+    match event {
+        Event::AccessGranted { id, reader, .. } if reader == me => {
+            granted.insert(id);
+        }
+        Event::VersionRekeyed { id, readers, .. } if readers.contains(&me) => {
+            granted.insert(id);
+        }
+        Event::AccessRevoked { id, reader, .. } if reader == me => {
+            granted.remove(&id);
+        }
+        _ => {}
+    }
+}
