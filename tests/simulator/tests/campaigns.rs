@@ -14,7 +14,7 @@ fn two_hundred_seeds_are_clean() {
 /// Seeds that once found something.
 #[test]
 fn seeds_that_found_something_are_clean() {
-    for seed in [1837, 4950, 6586, 8528, 9321, 12430] {
+    for seed in [1837, 4950, 6586, 8528, 9321, 12430, 1_882_607_671_327_135] {
         let outcome = run::run(Plan::random(seed));
         assert_eq!(outcome.violation, None, "simulate --seed {seed} --trace");
     }

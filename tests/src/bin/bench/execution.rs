@@ -107,6 +107,7 @@ impl Ledger {
             .collect::<Result<Vec<_>, _>>()?;
         let params = ChainParams {
             max_account_transactions_per_block: 10_000,
+            max_block_bytes: 16 << 20,
             ..ChainParams::default()
         };
         let accounts = senders.iter().map(account).collect::<Result<_, _>>()?;

@@ -15,6 +15,10 @@ mod transfer;
 use anyhow::Context;
 use clap::Parser;
 
+/// The one that a node has.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Final transactions per second, time to finality, push and pull, and what killed validators and slow links cost, as ratios to what the
 /// cryptography alone costs on this machine.
 #[derive(Debug, Parser)]
