@@ -47,6 +47,8 @@
 //! | `token` | access tokens for blobs |
 //! | `blobs` | [`NodeBlobStore`] |
 //! | `push`, `pull` | models, there and back |
+//! | `parent` | the version that a push builds on |
+//! | `tally` | [`Times`]: where the time of a push or pull went |
 //! | `signatures` | OpenSSF signatures of a version, and whose they are |
 //! | `inventory` | which stored manifests the ledger refers to |
 //! | `source` | [`Sources`]: stores and caches that nodes need not know of |
@@ -72,6 +74,7 @@ mod governance;
 mod heads;
 mod inventory;
 mod link;
+mod parent;
 mod proof;
 mod pull;
 mod push;
@@ -86,6 +89,7 @@ mod signatures;
 mod source;
 mod sse;
 mod submit;
+mod tally;
 mod token;
 mod transaction;
 
@@ -107,4 +111,5 @@ pub use session::{Final, Session};
 pub use signatures::CheckedSignatures;
 pub use source::Sources;
 pub use submit::Wait;
+pub use tally::{StoreTimes, Times, Work};
 pub use transaction::{EXPIRY_BLOCKS, TransactionBuilder};
