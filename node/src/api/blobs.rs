@@ -15,7 +15,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
 use cairn_api::{Answer, BlobUsage, OCTET_STREAM, code};
-use cairn_artifacts::{BlobStore, DiskStore, MAX_STORED_MANIFEST, StoreError};
+use cairn_artifacts::{BlobStore, CHUNK_SIZE, DiskStore, MAX_STORED_MANIFEST, StoreError};
 use cairn_crypto::Digest;
 use cairn_runtime::AccountId;
 use futures::StreamExt;
@@ -115,6 +115,9 @@ pub(super) async fn head(
     Ok(response)
 }
 
+/// Longest blob that is read, and thrown away, before it is refused for want of quota: a chunk, but not every manifest.
+const READ_BEFORE_REFUSING: u64 = 2 * CHUNK_SIZE as u64;
+
 /// `?namespace=`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -155,7 +158,16 @@ pub(super) async fn put(
     let store = state.node.blobs();
     let length = extract::length(&headers).unwrap_or(MAX_STORED_MANIFEST);
     let namespace = putting.namespace.as_deref();
-    let reserved = quota::reserve(&state, account, namespace, digest, length).await?;
+    let reserved = match quota::reserve(&state, account, namespace, digest, length).await {
+        Ok(reserved) => reserved,
+        Err(problem) => {
+            // A client that is still sending would see a broken connection instead of the answer.
+            if length <= READ_BEFORE_REFUSING {
+                drain(body).await?;
+            }
+            return Err(problem);
+        }
+    };
     let begun = Instant::now();
     let received = receive(store, &digest, &headers, body, state.limits.min_free_bytes).await;
     let outcome = match &received {

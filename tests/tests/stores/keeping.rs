@@ -119,7 +119,7 @@ fn keep(network: &Network, alice: &Person, kept: &Kept<'_>, name: &str) {
     for chunk in &chunks {
         let fault = faults
             .iter()
-            .find(|fault| fault["blob"] == chunk.to_string())
+            .find(|fault| fault["blob"].as_str().unwrap().parse() == Ok(*chunk))
             .unwrap();
         assert_eq!(fault["manifest"], first["manifest_digest"]);
     }

@@ -57,7 +57,7 @@ fn a_namespace_has_its_quota_of_a_node_and_no_byte_more_and_the_others_are_not_t
         (&4.into(), &QUOTA.into())
     );
     let told = alice.cairn(&["namespace", "usage", "acme"]);
-    assert!(told.stdout.contains("12.0 MiB"), "{told:#?}");
+    assert!(told.stdout.contains("12.00 MiB"), "{told:#?}");
 
     // The next one is too large; what fits of it is given back with the time, and the ledger has no word of it.
     write(&model, "weights", &noise(2, 9 << 20));
