@@ -59,6 +59,10 @@ pub const NONCE_TAKEN: &str = "nonce_taken";
 pub const ACCOUNT_FULL: &str = "account_full";
 /// The node's disk is nearly full: it takes no more blobs.
 pub const INSUFFICIENT_STORAGE: &str = "insufficient_storage";
+/// The node would keep more bytes of blobs for the namespace than its quota allows.
+pub const QUOTA_EXCEEDED: &str = "quota_exceeded";
+/// The node has quotas, and the request does not say for which namespace the blob is.
+pub const NAMESPACE_MISSING: &str = "namespace_missing";
 /// The node is catching up with the chain.
 pub const NODE_SYNCING: &str = "node_syncing";
 /// The transaction did not become final in the time asked for; it goes on.

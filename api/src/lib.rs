@@ -88,6 +88,7 @@
 
 mod account;
 mod answer;
+mod blob_usage;
 mod block;
 pub mod code;
 mod event_id;
@@ -107,6 +108,7 @@ mod wire;
 
 pub use account::AccountView;
 pub use answer::{Answer, Page};
+pub use blob_usage::BlobUsage;
 pub use block::{BlockView, CertificateView};
 pub use event_id::{EventCursor, EventId, ParseCursorError};
 pub use event_stream::{

@@ -4,6 +4,7 @@
 //! A cache is never believed: what it gives is hashed like what a store gives, and what is wrong or
 //! late is as good as not there. So a cache that is down, or lies, slows reads and breaks nothing.
 
+mod any;
 mod memory;
 mod redis;
 
@@ -16,6 +17,7 @@ use tokio::task::spawn_blocking;
 use crate::error::StoreError;
 use crate::store::BlobStore;
 
+pub use any::{AnyCache, OpenCacheError};
 pub use memory::MemoryCache;
 pub use redis::{RedisCache, RedisCacheError, RedisLimits};
 
@@ -115,5 +117,9 @@ impl<S: BlobStore, C: BlobCache> BlobStore for CachedStore<S, C> {
 
     fn checks_reads(&self) -> bool {
         true
+    }
+
+    fn is_out_of_order(&self) -> bool {
+        self.store.is_out_of_order()
     }
 }

@@ -1,5 +1,7 @@
 //! Takes blobs from several stores: the next is asked when one has none or a wrong one.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use cairn_crypto::{DataKey, Digest};
 
@@ -7,8 +9,9 @@ use crate::chunk;
 use crate::error::{PackageError, StoreError};
 use crate::manifest::Manifest;
 use crate::package::{Chunk, Package};
+use crate::progress::Progress;
 use crate::push::blocking;
-use crate::store::{BlobStore, persist};
+use crate::store::{ATTEMPTS, BlobStore, FIRST_PAUSE};
 use crate::stored::{MAX_STORED_MANIFEST, StoredManifest};
 
 /// Takes the stored manifest from the first store that has it whole.
@@ -91,18 +94,23 @@ pub async fn fetch_vector<S: BlobStore>(
 pub(crate) async fn open_chunk_once<S: BlobStore>(
     stores: &[S],
     chunk: &Chunk,
+    progress: &dyn Progress,
 ) -> Result<Bytes, PackageError> {
-    if let (Some(secret), Some(store)) = (&chunk.secret, stores.first())
+    let first = order(stores).next().map(|index| &stores[index]);
+    if let (Some(secret), Some(store)) = (&chunk.secret, first)
         && let Ok(bytes) = store.get_unchecked(&chunk.blob.digest).await
     {
         let (secret, place, plain) = (secret.clone(), chunk.place, chunk.plain);
         let opened = blocking(move || {
+            let begun = Instant::now();
             let mut buffer = Vec::from(bytes);
-            chunk::open(&secret, place, &plain, &mut buffer).map(|()| buffer)
+            let opened = chunk::open(&secret, place, &plain, &mut buffer);
+            opened.map(|()| (buffer, begun.elapsed()))
         });
-        if let Ok(bytes) = opened.await?
+        if let Ok((bytes, elapsed)) = opened.await?
             && bytes.len() == chunk.len
         {
+            progress.verified(bytes.len() as u64, elapsed);
             return Ok(bytes.into());
         }
     }
@@ -147,49 +155,75 @@ pub(crate) async fn whole_blob<S: BlobStore>(
 }
 
 /// Takes a blob whose bytes have the digest from the first store that gives it, and works on it on
-/// the thread that hashed it.
+/// the thread that hashed it. A store that is not available is asked again only when all others have been asked.
 async fn checked_blob<S: BlobStore, T: Send + 'static>(
     stores: &[S],
     digest: &Digest,
     what: &str,
     work: impl FnOnce(Bytes) -> T + Clone + Send + 'static,
 ) -> Result<T, PackageError> {
-    let mut failures = Vec::new();
-    for store in stores {
-        let bytes = match persist(|| store.get(digest)).await {
-            Ok(bytes) => bytes,
-            Err(failure) => {
-                tracing::debug!(%failure, "trying the next store");
-                failures.push(failure);
+    let mut failures: Vec<Option<StoreError>> = stores.iter().map(|_| None).collect();
+    let mut pause = FIRST_PAUSE;
+    for round in 1..=ATTEMPTS {
+        for index in order(stores) {
+            if failures[index].as_ref().is_some_and(is_final) {
                 continue;
             }
-        };
-        let (checked, expected, work) = (store.checks_reads(), *digest, work.clone());
-        let done = blocking(move || {
-            if !checked {
-                let got = Digest::of(&bytes);
-                if got != expected {
-                    return Err(got);
+            match ask(&stores[index], digest, work.clone()).await? {
+                Ok(done) => return Ok(done),
+                Err(failure) => {
+                    tracing::debug!(%failure, round, "trying the next store");
+                    failures[index] = Some(failure);
                 }
             }
-            Ok(work(bytes))
-        });
-        match done.await? {
-            Ok(result) => return Ok(result),
-            Err(got) => {
-                let failure = StoreError::WrongDigest {
-                    store: store.name(),
-                    expected,
-                    got,
-                };
-                tracing::warn!(%failure, "trying the next store");
-                failures.push(failure);
-            }
         }
+        if round == ATTEMPTS || failures.iter().flatten().all(is_final) {
+            break;
+        }
+        tokio::time::sleep(pause).await;
+        pause *= 3;
     }
     Err(PackageError::Blob {
         digest: *digest,
         what: what.to_owned(),
-        failures,
+        failures: failures.into_iter().flatten().collect(),
     })
+}
+
+/// The stores as they are to be asked: those that are out of order last.
+fn order<S: BlobStore>(stores: &[S]) -> impl Iterator<Item = usize> {
+    let mut indices: Vec<usize> = (0..stores.len()).collect();
+    indices.sort_by_key(|index| stores[*index].is_out_of_order());
+    indices.into_iter()
+}
+
+fn is_final(failure: &StoreError) -> bool {
+    !matches!(failure, StoreError::Unavailable { .. })
+}
+
+/// Asks one store once, and hashes what it gives unless it has done so itself.
+async fn ask<S: BlobStore, T: Send + 'static>(
+    store: &S,
+    digest: &Digest,
+    work: impl FnOnce(Bytes) -> T + Send + 'static,
+) -> Result<Result<T, StoreError>, PackageError> {
+    let bytes = match store.get(digest).await {
+        Ok(bytes) => bytes,
+        Err(failure) => return Ok(Err(failure)),
+    };
+    let (checked, expected) = (store.checks_reads(), *digest);
+    let done = blocking(move || {
+        if !checked {
+            let got = Digest::of(&bytes);
+            if got != expected {
+                return Err(got);
+            }
+        }
+        Ok(work(bytes))
+    });
+    Ok(done.await?.map_err(|got| StoreError::WrongDigest {
+        store: store.name(),
+        expected,
+        got,
+    }))
 }

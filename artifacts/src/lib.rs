@@ -36,6 +36,7 @@
 //! | `disk` | [`DiskStore`] |
 //! | [`s3`] | [`S3Store`] |
 //! | `any` | [`AnyStore`]: a store by its address |
+//! | `measured` | [`Measured`]: a store whose operations are timed |
 //! | [`upkeep`] | what a store need not keep, and whether it is whole |
 //! | [`cache`] | a store read through a cache: in memory, in Redis |
 //! | `plan` | what an interrupted push leaves for the next |
@@ -59,6 +60,7 @@ mod disk;
 mod error;
 mod fetch;
 pub mod manifest;
+mod measured;
 pub mod oms;
 mod package;
 pub mod path;
@@ -83,6 +85,7 @@ pub use disk::DiskStore;
 pub use error::{ErrorKind, PackageError, StoreError};
 pub use fetch::{fetch_manifest, fetch_package, fetch_stored_manifest, fetch_vector};
 pub use manifest::{Blind, FileEntry, MAX_FILES, Manifest};
+pub use measured::{Measured, StoreObserver, StoreOperation, outcome};
 pub use oms::{ModelSigner, SignatureError, Signatures};
 pub use package::Package;
 pub use progress::{NoProgress, Progress};

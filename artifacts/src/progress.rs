@@ -1,4 +1,6 @@
-//! How far a transfer is, for those who show it.
+//! How far a transfer is, for those who show it, and what it costs, for those who measure it.
+
+use std::time::Duration;
 
 /// Told how far a push or pull is. Called from several threads.
 pub trait Progress: Send + Sync {
@@ -8,6 +10,10 @@ pub trait Progress: Send + Sync {
     fn advance(&self, bytes: u64);
     /// The transfer is complete. Not called after an error.
     fn finish(&self);
+    /// So many bytes were hashed, encrypted and named on one core in this time; in a public push only hashed.
+    fn encrypted(&self, _bytes: u64, _elapsed: Duration) {}
+    /// So many bytes were decrypted, or compared with a file's digest, on one core in this time.
+    fn verified(&self, _bytes: u64, _elapsed: Duration) {}
 }
 
 /// Shows nothing.

@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use cairn_crypto::{DataKey, Digest, Hasher};
@@ -164,7 +165,7 @@ async fn attempt<S: BlobStore>(
         let progress = Arc::clone(&options.progress);
         move || hash_files(package.manifest(), &stage, incoming, progress.as_ref())
     });
-    let fetched = fetch_chunks(stores, package, &stage, options.parallel, blobs, chunks).await;
+    let fetched = fetch_chunks(stores, package, &stage, options, blobs, chunks).await;
     // The writer is awaited whatever happened, so that nobody writes to the stage after the return.
     let written = writer.await.map_err(|_| PackageError::Interrupted)?;
     fetched?;
@@ -187,11 +188,12 @@ async fn fetch_chunks<S: BlobStore>(
     stores: &[S],
     package: &Package,
     stage: &Arc<Stage>,
-    parallel: usize,
+    options: &PullOptions,
     blobs: Blobs,
     pieces: mpsc::Sender<Bytes>,
 ) -> Result<(), PackageError> {
-    let window = 2 * parallel.max(1);
+    let window = 2 * options.parallel.max(1);
+    let progress = options.progress.as_ref();
     let mut fetched = stream::iter(package.chunks())
         .map(|chunk| async move {
             if stage.resumed
@@ -200,7 +202,7 @@ async fn fetch_chunks<S: BlobStore>(
                 return Ok(data);
             }
             let data = match blobs {
-                Blobs::Decrypted => open_chunk_once(stores, &chunk).await?,
+                Blobs::Decrypted => open_chunk_once(stores, &chunk, progress).await?,
                 Blobs::Hashed => open_chunk(stores, &chunk).await?,
             };
             write_chunk(stage, &chunk, data.clone()).await?;
@@ -278,7 +280,9 @@ fn hash_file(
     for _ in 0..chunk::chunk_count(entry.size) {
         // The chunks end early only when fetching failed, and that error is the one told.
         let piece = pieces.blocking_recv().ok_or(PackageError::Interrupted)?;
+        let begun = Instant::now();
         hasher.update(&piece);
+        progress.verified(piece.len() as u64, begun.elapsed());
         progress.advance(piece.len() as u64);
     }
     // Cuts off what another pull may have left behind the end.

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use cairn_crypto::{DataKey, Digest};
@@ -338,6 +339,7 @@ impl Transfer {
             secrets: &prepared.secrets,
             free: &free,
             known: Mutex::default(),
+            progress: options.progress.as_ref(),
         };
         let worker = &worker;
         let mut outcomes = stream::poll_fn(|context| incoming.poll_recv(context))
@@ -451,6 +453,7 @@ struct Worker<'a, S> {
     free: &'a mpsc::Sender<Vec<u8>>,
     /// Blobs of this push that are stored or on their way.
     known: Mutex<BTreeSet<Digest>>,
+    progress: &'a dyn Progress,
 }
 
 impl<S: BlobStore> Worker<'_, S> {
@@ -480,17 +483,22 @@ impl<S: BlobStore> Worker<'_, S> {
         mut data: Vec<u8>,
     ) -> Result<StoredChunk, PackageError> {
         let secret = self.secrets[source].clone();
-        let (plain, digest, bytes) = blocking(move || match secret {
-            Some(secret) => {
-                let plain = chunk::seal(&secret, place, &mut data);
-                (plain, Digest::of(&data), Bytes::from(data))
-            }
-            None => {
-                let plain = Digest::of(&data);
-                (plain, plain, Bytes::from(data))
-            }
+        let (plain, digest, bytes, elapsed) = blocking(move || {
+            let begun = Instant::now();
+            let (plain, digest) = match secret {
+                Some(secret) => {
+                    let plain = chunk::seal(&secret, place, &mut data);
+                    (plain, Digest::of(&data))
+                }
+                None => {
+                    let plain = Digest::of(&data);
+                    (plain, plain)
+                }
+            };
+            (plain, digest, Bytes::from(data), begun.elapsed())
         })
         .await?;
+        self.progress.encrypted(bytes.len() as u64, elapsed);
         let size = u32::try_from(bytes.len()).map_err(|_| PackageError::Limit {
             what: "bytes of chunk",
             got: bytes.len() as u64,

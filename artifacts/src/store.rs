@@ -60,6 +60,11 @@ pub trait BlobStore: Send + Sync + 'static {
     fn checks_reads(&self) -> bool {
         false
     }
+
+    /// Whether it was not available when it was last asked, a moment ago. Those who know other stores ask them first.
+    fn is_out_of_order(&self) -> bool {
+        false
+    }
 }
 
 /// A blob as a store lists it.
@@ -82,8 +87,10 @@ pub trait BlobInventory: BlobStore {
     fn remove(&self, digest: &Digest) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const ATTEMPTS: u32 = 5;
+/// The pause before a store is asked again; each further one is three times as long.
+pub(crate) const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// How often a store is asked for the same thing.
+pub(crate) const ATTEMPTS: u32 = 5;
 
 /// Calls a store until it answers: five times in all, with pauses of 0.1, 0.3, 0.9 and 2.7 seconds.
 pub(crate) async fn persist<T, F>(mut call: impl FnMut() -> F) -> Result<T, StoreError>

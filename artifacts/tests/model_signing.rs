@@ -4,8 +4,8 @@
 mod support;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::Output;
 use std::sync::Arc;
 
 use cairn_artifacts::oms::{
@@ -17,64 +17,11 @@ use cairn_artifacts::{
     Signatures, push, verify_local,
 };
 use cairn_crypto::SigningKey;
+use support::oms_keys::{Keys, tool_verify};
 use support::services::executable;
 use support::{data_key, pull_from, sample_model, write};
 
 const NAME: &str = "acme/bert@1.0.0";
-
-/// Makes `private.pem` and `public.pem` with the library that the tool uses.
-const MAKE_KEYS: &str = r"
-import sys
-from cryptography.hazmat.primitives import serialization as s
-from cryptography.hazmat.primitives.asymmetric import ec
-curve, form, folder = sys.argv[1:]
-key = ec.generate_private_key(getattr(ec, curve)())
-form = getattr(s.PrivateFormat, form)
-open(folder + '/private.pem', 'wb').write(key.private_bytes(s.Encoding.PEM, form, s.NoEncryption()))
-public = key.public_key().public_bytes(s.Encoding.PEM, s.PublicFormat.SubjectPublicKeyInfo)
-open(folder + '/public.pem', 'wb').write(public)
-";
-
-struct Keys {
-    folder: tempfile::TempDir,
-}
-
-impl Keys {
-    fn make(tool: &Path, curve: &str, form: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let output = Command::new(tool.with_file_name("python"))
-            .args(["-c", MAKE_KEYS, curve, form])
-            .arg(folder.path())
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        Self { folder }
-    }
-
-    fn private(&self) -> EcdsaSigner {
-        let pem = fs::read(self.folder.path().join("private.pem")).unwrap();
-        EcdsaSigner::from_pem(&pem).unwrap()
-    }
-
-    fn public_path(&self) -> PathBuf {
-        self.folder.path().join("public.pem")
-    }
-
-    fn public(&self) -> EcdsaPublicKey {
-        EcdsaPublicKey::from_pem(&fs::read(self.public_path()).unwrap()).unwrap()
-    }
-}
-
-fn tool_verify(tool: &Path, model: &Path, keys: &Keys) -> Output {
-    Command::new(tool)
-        .args(["verify", "key", "--signature"])
-        .arg(model.join(ECDSA_FILE))
-        .arg("--public_key")
-        .arg(keys.public_path())
-        .arg(model)
-        .output()
-        .unwrap()
-}
 
 /// The tool has checked the model, and found it wrong.
 fn refused(output: &Output) {

@@ -2,6 +2,7 @@
 
 use crate::call::{Call, Failure, Reply};
 use crate::connection::Node;
+use crate::routes::segment;
 use crate::token::{Bearer, Tokens};
 use crate::{CallError, Endpoint};
 use bytes::Bytes;
@@ -23,6 +24,8 @@ const BLOB_LIMIT: Duration = Duration::from_secs(300);
 pub struct NodeBlobStore {
     node: Arc<Node>,
     tokens: Arc<Tokens>,
+    /// For which namespace blobs are put.
+    namespace: Option<String>,
 }
 
 impl fmt::Debug for NodeBlobStore {
@@ -33,7 +36,18 @@ impl fmt::Debug for NodeBlobStore {
 
 impl NodeBlobStore {
     pub(crate) fn new(node: Arc<Node>, tokens: Arc<Tokens>) -> Self {
-        Self { node, tokens }
+        Self {
+            node,
+            tokens,
+            namespace: None,
+        }
+    }
+
+    /// The same store, for blobs of models of one namespace: nodes with quotas ask for which one they are.
+    #[must_use]
+    pub fn for_namespace(mut self, namespace: &str) -> Self {
+        self.namespace = Some(namespace.to_owned());
+        self
     }
 
     /// The node.
@@ -43,14 +57,19 @@ impl NodeBlobStore {
     }
 
     fn call(&self, method: Method, digest: &Digest, body: Bytes) -> Call {
+        let mut path = format!("/v1/blobs/{}", digest.reference());
         let scope = if method == Method::PUT {
+            if let Some(namespace) = &self.namespace {
+                path.push_str("?namespace=");
+                path.push_str(&segment(namespace));
+            }
             scope::BLOBS_WRITE
         } else {
             scope::BLOBS_READ
         };
         Call {
             method,
-            path: format!("/v1/blobs/{}", digest.reference()),
+            path,
             body,
             bearer: Some(Bearer {
                 tokens: Arc::clone(&self.tokens),

@@ -1,22 +1,20 @@
 //! Which version of a model the next one may take file keys from: a file that is the same in both is then stored, and
 //! sent, once.
 //!
-//! Whoever could read the earlier version keeps its file keys. So nothing is inherited while somebody's access to a
-//! version of the model was revoked and that version was not encrypted anew since.
+//! Whoever could read the earlier version keeps its file keys. So nothing is inherited from a version whose files got
+//! their keys before somebody's access to a version of the model was revoked.
 
 use crate::Session;
-use crate::source::Source;
-use cairn_artifacts::{Package, fetch_package};
+use cairn_artifacts::{BlobStore, Package, fetch_package};
 use cairn_runtime::{Event, List, ModelEvent, ModelName, VersionId};
-use std::collections::BTreeSet;
 
 impl Session {
     /// The last version of a model, opened; nothing where its keys must not be inherited, and where it cannot be known
     /// or read. New keys are always right: they only cost that everything is sent.
-    pub(crate) async fn parent_package(
+    pub(crate) async fn parent_package<S: BlobStore>(
         &self,
         model: &ModelName,
-        stores: &[Source],
+        stores: &[S],
     ) -> Option<Package> {
         let told = |error: &dyn std::fmt::Display| {
             tracing::debug!(%model, %error, "no earlier version to take file keys from");
@@ -35,22 +33,23 @@ impl Session {
     }
 }
 
-/// The last version that was published, unless a reader whose access was revoked may still have keys of the model.
+/// The last version that was published, unless a reader whose access was revoked since may have keys of its files.
 fn newest_to_inherit_from<'a>(events: impl Iterator<Item = &'a Event>) -> Option<VersionId> {
-    let (mut newest, mut open_to_former_readers) = (None, BTreeSet::new());
+    let mut newest = None;
     for event in events {
         match event {
-            Event::ModelRegistered { id, .. } => newest = Some(id.clone()),
-            Event::AccessRevoked { id, .. } => {
-                open_to_former_readers.insert(id.clone());
-            }
-            Event::VersionRekeyed { id, .. } => {
-                open_to_former_readers.remove(id);
+            Event::ModelRegistered { id, .. } => newest = Some((id.clone(), true)),
+            Event::AccessRevoked { .. } => newest = newest.map(|(id, _)| (id, false)),
+            Event::VersionRekeyed { id: rekeyed, .. } => {
+                newest = newest.map(|(id, fresh)| {
+                    let fresh = fresh || id == *rekeyed;
+                    (id, fresh)
+                });
             }
             _ => {}
         }
     }
-    newest.filter(|_| open_to_former_readers.is_empty())
+    newest.and_then(|(id, fresh)| fresh.then_some(id))
 }
 
 #[cfg(test)]
@@ -98,14 +97,18 @@ mod tests {
     }
 
     #[test]
-    fn after_a_revocation_nothing_is_inherited_until_that_version_was_encrypted_anew() {
+    fn after_a_revocation_nothing_is_inherited_from_keys_of_before() {
         let mut events = vec![published("1.0.0"), published("1.1.0"), revoked("1.0.0")];
         assert_eq!(newest_to_inherit_from(events.iter()), None);
-        events.push(rekeyed("1.1.0"));
-        assert_eq!(newest_to_inherit_from(events.iter()), None);
         events.push(rekeyed("1.0.0"));
-        assert_eq!(newest_to_inherit_from(events.iter()), Some(id("1.1.0")));
-        events.extend([published("1.2.0"), revoked("1.2.0")]);
+        assert_eq!(newest_to_inherit_from(events.iter()), None, "another one's");
+        let mut renewed = events.clone();
+        renewed.push(rekeyed("1.1.0"));
+        assert_eq!(newest_to_inherit_from(renewed.iter()), Some(id("1.1.0")));
+        // Nothing was inherited when it was published.
+        events.push(published("1.2.0"));
+        assert_eq!(newest_to_inherit_from(events.iter()), Some(id("1.2.0")));
+        events.push(revoked("1.0.0"));
         assert_eq!(newest_to_inherit_from(events.iter()), None);
     }
 }

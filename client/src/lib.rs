@@ -50,6 +50,7 @@
 //! | `push`, `pull` | models, there and back |
 //! | `inherit` | which version the next one may take file keys from |
 //! | `rekey` | new keys for a version after access was revoked |
+//! | `tally` | [`Times`]: where the time of a push or pull went |
 //! | `signatures` | OpenSSF signatures of a version, and whose they are |
 //! | `inventory` | which stored manifests the ledger refers to |
 //! | `source` | [`Sources`]: stores and caches that nodes need not know of |
@@ -92,6 +93,7 @@ mod signatures;
 mod source;
 mod sse;
 mod submit;
+mod tally;
 mod token;
 mod transaction;
 
@@ -115,4 +117,5 @@ pub use session::{Final, Session};
 pub use signatures::CheckedSignatures;
 pub use source::Sources;
 pub use submit::Wait;
+pub use tally::{StoreTimes, Times, Work};
 pub use transaction::{EXPIRY_BLOCKS, TransactionBuilder};

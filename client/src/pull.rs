@@ -2,9 +2,10 @@
 
 use crate::session::OpenVersion;
 use crate::source::{Source, Sources};
+use crate::tally::{Tally, Times};
 use crate::{ClientError, Session};
 use cairn_artifacts::cache::CachedStore;
-use cairn_artifacts::{BlobStore, Manifest, PackageError, Progress, PullOptions};
+use cairn_artifacts::{BlobStore, Manifest, Measured, PackageError, Progress, PullOptions};
 use cairn_audit::Verified;
 use cairn_runtime::{Grant, Version, VersionId};
 use std::path::Path;
@@ -28,6 +29,8 @@ pub struct Pulled {
     pub bytes: u64,
     /// How long it took, all in all.
     pub elapsed: Duration,
+    /// Where the time of the transfer went.
+    pub times: Times,
 }
 
 impl Session {
@@ -96,14 +99,17 @@ impl Session {
     ) -> Result<Pulled, ClientError> {
         let begun = Instant::now();
         let open = self.open_version(id).await?;
-        let stores = self.sources(sources).await?;
+        let tally = Tally::new(progress);
+        let stores: Vec<_> = (self.sources(sources).await?.into_iter())
+            .map(|store| Measured::new(store, Arc::clone(&tally) as _))
+            .collect();
         match &sources.cache {
-            None => self.fetch(open, &stores, target, progress, begun).await,
+            None => self.fetch(open, &stores, target, tally, begun).await,
             Some(cache) => {
                 let stores: Vec<_> = (stores.into_iter())
                     .map(|store| CachedStore::new(store, cache.clone()))
                     .collect();
-                self.fetch(open, &stores, target, progress, begun).await
+                self.fetch(open, &stores, target, tally, begun).await
             }
         }
     }
@@ -120,13 +126,13 @@ impl Session {
         open: OpenVersion,
         stores: &[S],
         target: &Path,
-        progress: Arc<dyn Progress>,
+        tally: Arc<Tally>,
         begun: Instant,
     ) -> Result<Pulled, ClientError> {
         let manifest_digest = open.manifest_digest;
         let version = open.version.value;
         let options = PullOptions {
-            progress,
+            progress: Arc::clone(&tally) as _,
             ..PullOptions::default()
         };
         let pulled = cairn_artifacts::pull(
@@ -146,6 +152,7 @@ impl Session {
             files: pulled.files,
             bytes: pulled.bytes,
             elapsed: begun.elapsed(),
+            times: tally.times(),
         })
     }
 

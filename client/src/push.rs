@@ -3,10 +3,13 @@
 use crate::access::{KEYS_A_TRANSACTION, Recipient, key_commit, seal_for};
 use crate::resume::Resume;
 use crate::source::Source;
+use crate::tally::{Tally, Times};
 use crate::{ClientError, Final, NodeBlobStore, Session};
 use cairn_api::code;
 use cairn_artifacts::oms::EcdsaSigner;
-use cairn_artifacts::{AnyStore, ModelSigner, NoProgress, Progress, PushOptions, Signatures};
+use cairn_artifacts::{
+    AnyStore, Measured, ModelSigner, NoProgress, Progress, PushOptions, Signatures,
+};
 use cairn_crypto::{DataKey, Digest};
 use cairn_runtime::{AccountId, Confidentiality, Operation, Parent, TransactionError, VersionId};
 use std::collections::BTreeSet;
@@ -96,7 +99,7 @@ impl fmt::Debug for PushRequest {
 }
 
 /// What was published.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pushed {
     /// The version's name.
     pub id: VersionId,
@@ -114,10 +117,12 @@ pub struct Pushed {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Bytes that were sent: what the node had already was not.
+    /// Bytes that were sent: what the store had already was not.
     pub bytes_sent: u64,
     /// How long it took, all in all.
     pub elapsed: Duration,
+    /// Where the time of the transfer went.
+    pub times: Times,
 }
 
 impl Session {
@@ -137,8 +142,13 @@ impl Session {
         let recipients = self.recipients(&request).await?;
         let store = match &request.store {
             Some(store) => Source::Store(store.clone()),
-            None => Source::Node(self.store_for_push().await?),
+            None => {
+                let node = self.store_for_push().await?;
+                Source::Node(node.for_namespace(&request.id.model.namespace))
+            }
         };
+        let tally = Tally::new(Arc::clone(&request.progress));
+        let store = Measured::new(store, Arc::clone(&tally) as _);
 
         let resume = match &request.resume_dir {
             Some(parent) if !request.public => {
@@ -154,16 +164,15 @@ impl Session {
         let parent = if request.public || !registered {
             None
         } else {
-            let mut stores = vec![store.clone()];
-            stores.extend(self.stores().await?.into_iter().map(Source::Node));
-            self.parent_package(&request.id.model, &stores).await
+            let places = std::slice::from_ref(&store);
+            self.parent_package(&request.id.model, places).await
         };
         let options = PushOptions {
             public: request.public,
-            parent,
             vector: request.vector.clone(),
             resume_dir: resume.as_ref().map(|resume| resume.folder().to_owned()),
-            progress: Arc::clone(&request.progress),
+            parent,
+            progress: Arc::clone(&tally) as _,
             signer: self.signer(&request),
             ..PushOptions::default()
         };
@@ -190,6 +199,7 @@ impl Session {
             bytes: stored.manifest.total_size(),
             bytes_sent: stored.bytes_sent,
             elapsed: begun.elapsed(),
+            times: tally.times(),
         })
     }
 

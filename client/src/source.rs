@@ -2,7 +2,7 @@
 
 use crate::NodeBlobStore;
 use bytes::Bytes;
-use cairn_artifacts::cache::RedisCache;
+use cairn_artifacts::cache::AnyCache;
 use cairn_artifacts::{AnyStore, BlobStore, StoreError};
 use cairn_crypto::Digest;
 
@@ -12,7 +12,7 @@ pub struct Sources {
     /// Asked before the nodes, in this order.
     pub stores: Vec<AnyStore>,
     /// Asked before all of them, and given what they give.
-    pub cache: Option<RedisCache>,
+    pub cache: Option<AnyCache>,
 }
 
 /// A store of either kind.

@@ -1,6 +1,6 @@
 //! The node's configuration: one TOML file, every setting with its default. Unknown settings are errors.
 
-use crate::api::ApiLimits;
+use crate::api::{ApiLimits, BlobLimits};
 use crate::mempool::MempoolLimits;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -41,6 +41,9 @@ pub struct NodeConfig {
     /// What the HTTP API allows.
     #[serde(default)]
     pub api: ApiLimits,
+    /// What the blobs of namespaces may take.
+    #[serde(default)]
+    pub blobs: BlobLimits,
     /// The other validators.
     #[serde(default, rename = "peer")]
     pub peers: Vec<Peer>,
@@ -178,6 +181,14 @@ per_account = {}
 # What the HTTP API allows: times in milliseconds unless the name says otherwise.
 [api]
 {api}
+# Bytes of blobs that this node keeps for each namespace; without them, as many as the disk takes. A push beyond them is
+# refused before anything of it is taken.
+[blobs]
+# namespace_quota_bytes = 1099511627776
+# For single namespaces.
+# [blobs.namespace_quotas]
+# acme = 2199023255552
+
 # One section for each other validator: its name in the genesis document and its addresses.
 # [[peer]]
 # name = "validator-01"
@@ -200,6 +211,7 @@ mod tests {
         assert_eq!(config.name, "validator-00");
         assert_eq!(config.mempool, MempoolLimits::default());
         assert_eq!(config.api, ApiLimits::default());
+        assert_eq!(config.blobs, BlobLimits::default());
         assert_eq!(config.verify_threads, 0);
         assert_eq!(config.async_threads, two());
         assert_eq!(config.snapshot_after_blocks, ten_thousand());

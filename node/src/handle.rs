@@ -279,8 +279,9 @@ impl NodeHandle {
             .observe(seconds);
     }
 
-    /// Records how long reading a blob took, in seconds.
-    pub fn observe_retrieval(&self, seconds: f64) {
-        self.parts.metrics.retrieval_time.observe(seconds);
+    /// Records one operation on the blob store.
+    pub fn observe_blobs(&self, operation: &str, outcome: &str, elapsed: Duration) {
+        let metrics = &self.parts.metrics;
+        metrics.observe_store("blobs", operation, outcome, elapsed);
     }
 }

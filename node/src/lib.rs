@@ -31,6 +31,7 @@
 //! | `fetch`, `sync` | what this node asks others for |
 //! | `snapshot`, `restore`, `recovery` | beginning from a recent state instead of from every block |
 //! | `finality`, `handle`, `metrics` | what the outside sees |
+//! | `self_test` | cryptography, tried before the node starts |
 //! | `api` | the HTTP API |
 //! | `devnet` | many validators on one machine |
 
@@ -58,6 +59,7 @@ pub mod node;
 pub mod payloads;
 pub mod recovery;
 pub mod restore;
+pub mod self_test;
 pub mod serve;
 pub mod snapshot;
 pub mod speculation;

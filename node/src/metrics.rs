@@ -4,6 +4,7 @@ use prometheus::{
     Encoder, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
     Registry, TextEncoder,
 };
+use std::time::Duration;
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -31,14 +32,19 @@ pub struct Metrics {
     pub intake: IntCounterVec,
     /// Seconds to execute a block.
     pub execution: Histogram,
-    /// Seconds of one atomic write to the store, by kind.
+    /// Seconds of one operation, by store (`chain`: the database, `blobs`), operation and outcome.
     pub storage_latency: HistogramVec,
-    /// Seconds to read a blob.
-    pub retrieval_time: Histogram,
+    /// Seconds to read a blob and check it against its digest, by store and outcome.
+    pub retrieval_time: HistogramVec,
     /// Seconds to check one consensus message's signatures.
     pub verification_duration: Histogram,
     /// Seconds to verify one transaction's ML-DSA-87 signature.
     pub signature_verification: Histogram,
+    signatures: HistogramVec,
+    /// Seconds to make a key pair, by algorithm.
+    key_generation: HistogramVec,
+    /// Seconds to encrypt or decrypt one chunk of 4 MiB, by operation.
+    encryption: HistogramVec,
     /// Seconds of an HTTP request, by route and status.
     pub api: HistogramVec,
 }
@@ -87,6 +93,16 @@ impl Metrics {
                 registry.register(Box::new(histograms.clone()))?;
                 Ok(histograms)
             };
+        let verifications = histograms(
+            "cairn_verification_duration_seconds",
+            "Checking one thing that came from outside: a consensus message's signatures",
+            &["what"],
+        )?;
+        let signatures = histograms(
+            "cairn_signature_verification_seconds",
+            "One ML-DSA-87 signature: of a transaction, with its state and limits, or of the self-test",
+            &["what"],
+        )?;
         Ok(Self {
             final_height: gauge(
                 "cairn_consensus_final_height",
@@ -125,16 +141,25 @@ impl Metrics {
             storage_latency: histograms(
                 "cairn_storage_latency_seconds",
                 "One operation on the node's store",
-                &["store", "operation"],
+                &["store", "operation", "outcome"],
             )?,
-            retrieval_time: histogram("cairn_blob_retrieval_time_seconds", "Reading one blob")?,
-            verification_duration: histogram(
-                "cairn_consensus_verification_duration_seconds",
-                "Checking one consensus message's signatures",
+            retrieval_time: histograms(
+                "cairn_retrieval_time_seconds",
+                "Reading one blob and comparing it with its digest",
+                &["store", "outcome"],
             )?,
-            signature_verification: histogram(
-                "cairn_crypto_signature_verification_seconds",
-                "Checking one transaction: state, limits and ML-DSA-87 signature",
+            verification_duration: verifications.with_label_values(&["consensus_message"]),
+            signature_verification: signatures.with_label_values(&["transaction"]),
+            signatures,
+            key_generation: histograms(
+                "cairn_key_generation_time_seconds",
+                "Making one key pair",
+                &["algorithm"],
+            )?,
+            encryption: histograms(
+                "cairn_encryption_performance_seconds",
+                "AES-256-GCM over one chunk of 4 MiB",
+                &["operation"],
             )?,
             api: histograms(
                 "cairn_api_request_seconds",
@@ -143,6 +168,37 @@ impl Metrics {
             )?,
             registry,
         })
+    }
+
+    /// Records one operation on a store.
+    pub fn observe_store(&self, store: &str, operation: &str, outcome: &str, elapsed: Duration) {
+        let seconds = elapsed.as_secs_f64();
+        (self.storage_latency)
+            .with_label_values(&[store, operation, outcome])
+            .observe(seconds);
+        if operation == "get" {
+            (self.retrieval_time)
+                .with_label_values(&[store, outcome])
+                .observe(seconds);
+        }
+    }
+
+    /// Records the check of one signature that is not a transaction's.
+    pub fn observe_signature(&self, what: &str, elapsed: Duration) {
+        let histogram = self.signatures.with_label_values(&[what]);
+        histogram.observe(elapsed.as_secs_f64());
+    }
+
+    /// Records how long a key pair took to make.
+    pub fn observe_key_generation(&self, algorithm: &str, elapsed: Duration) {
+        let histogram = self.key_generation.with_label_values(&[algorithm]);
+        histogram.observe(elapsed.as_secs_f64());
+    }
+
+    /// Records how long a chunk took to be encrypted (`seal`) or decrypted (`open`).
+    pub fn observe_encryption(&self, operation: &str, elapsed: Duration) {
+        let histogram = self.encryption.with_label_values(&[operation]);
+        histogram.observe(elapsed.as_secs_f64());
     }
 
     /// The registry, for parts that bring their own metrics.

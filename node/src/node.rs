@@ -25,6 +25,7 @@ use crate::metrics::Metrics;
 use crate::payloads::Payloads;
 use crate::recovery::recovery;
 use crate::restore::Restore;
+use crate::self_test;
 use crate::serve::Answers;
 use crate::speculation::Speculation;
 use crate::sync::{Sync, SyncHandle};
@@ -91,6 +92,7 @@ impl Node {
         let committee = Arc::new(committee);
         let blobs = Arc::new(DiskStore::open(config.data_dir.join("blobs"))?);
         let metrics = Arc::new(Metrics::new()?);
+        self_test::run(&metrics)?;
         // Votes do not queue behind transactions.
         let pool = worker_pool("transactions", config.verify_threads)?;
         let consensus_pool = worker_pool("votes", config.verify_threads)?;
@@ -255,6 +257,7 @@ impl Node {
                 listen: config.listen.api,
                 ops_listen: config.listen.operations,
                 limits: config.api,
+                blobs: config.blobs,
             },
             handle.clone(),
             identity.transport,

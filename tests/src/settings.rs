@@ -14,6 +14,17 @@ impl Network {
         self.write_config(index, &config);
     }
 
+    /// Sets how many bytes of blobs a validator keeps for a namespace. It has to be started again to know it.
+    ///
+    /// # Panics
+    /// When its configuration cannot be read or written.
+    pub fn set_quota(&mut self, index: usize, namespace: &str, bytes: u64) {
+        let mut config = self.config(index);
+        let quotas = &mut config.blobs.namespace_quotas;
+        quotas.insert(namespace.to_owned(), bytes);
+        self.write_config(index, &config);
+    }
+
     pub(crate) fn config(&self, index: usize) -> NodeConfig {
         NodeConfig::load(&self.layout().config(index)).expect("the configuration is sound")
     }

@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
 
 pub mod layout;
+pub mod oms_keys;
+pub mod promises;
 pub mod proxy;
 pub mod redis_server;
 pub mod s3_server;

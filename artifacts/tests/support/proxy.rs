@@ -3,15 +3,17 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Fault {
     /// Everything as it is.
+    #[default]
     None,
     /// Requests are taken and never answered.
     Silent,
@@ -25,13 +27,13 @@ pub enum Fault {
     Busy,
     /// Connections are closed as soon as they are made.
     Refuse,
+    /// Every 64 KiB of an answer come 10 milliseconds late.
+    Slow,
 }
 
 pub struct Proxy {
     pub address: SocketAddr,
-    fault: Arc<Mutex<Fault>>,
-    /// Connections that a fault has met.
-    met: Arc<AtomicU64>,
+    line: Line,
     listening: JoinHandle<()>,
 }
 
@@ -39,16 +41,12 @@ impl Proxy {
     pub async fn start(upstream: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let fault = Arc::new(Mutex::new(Fault::None));
-        let met = Arc::new(AtomicU64::new(0));
+        let line = Line::default();
         let listening = tokio::spawn({
-            let (fault, met) = (Arc::clone(&fault), Arc::clone(&met));
+            let line = line.clone();
             async move {
                 while let Ok((client, _)) = listener.accept().await {
-                    let line = Line {
-                        fault: Arc::clone(&fault),
-                        met: Arc::clone(&met),
-                    };
+                    let line = line.clone();
                     tokio::spawn(async move {
                         // A broken connection is what the proxy is for.
                         let _ = line.serve(client, upstream).await;
@@ -58,18 +56,30 @@ impl Proxy {
         });
         Self {
             address,
-            fault,
-            met,
+            line,
             listening,
         }
     }
 
     pub fn set(&self, fault: Fault) {
-        *self.fault.lock().unwrap() = fault;
+        let mut state = self.line.state.lock().unwrap();
+        (state.fault, state.next) = (fault, None);
     }
 
+    /// Everything as it is until so many more bytes have passed, in both directions, and then this.
+    pub fn set_after(&self, bytes: u64, fault: Fault) {
+        let mut state = self.line.state.lock().unwrap();
+        (state.fault, state.next) = (Fault::None, Some((state.passed + bytes, fault)));
+    }
+
+    /// Connections that a fault has met.
     pub fn met(&self) -> u64 {
-        self.met.load(Ordering::SeqCst)
+        self.line.met.load(Ordering::SeqCst)
+    }
+
+    /// Bytes that came by, in both directions.
+    pub fn passed(&self) -> u64 {
+        self.line.state.lock().unwrap().passed
     }
 }
 
@@ -79,14 +89,31 @@ impl Drop for Proxy {
     }
 }
 
+#[derive(Clone, Default)]
 struct Line {
-    fault: Arc<Mutex<Fault>>,
+    state: Arc<Mutex<State>>,
     met: Arc<AtomicU64>,
+}
+
+#[derive(Default)]
+struct State {
+    fault: Fault,
+    passed: u64,
+    /// What comes when so many bytes have passed.
+    next: Option<(u64, Fault)>,
 }
 
 impl Line {
     fn fault(&self) -> Fault {
-        *self.fault.lock().unwrap()
+        self.state.lock().unwrap().fault
+    }
+
+    fn count(&self, bytes: usize) {
+        let mut state = self.state.lock().unwrap();
+        state.passed += bytes as u64;
+        if let Some((_, fault)) = state.next.filter(|(at, _)| *at <= state.passed) {
+            (state.fault, state.next) = (fault, None);
+        }
     }
 
     fn hit(&self) {
@@ -118,9 +145,15 @@ impl Line {
             if length == 0 {
                 return Ok(());
             }
+            self.count(length);
             let bytes = &mut buffer[..length];
             match self.fault() {
                 Fault::None | Fault::Refuse => to.write_all(bytes).await?,
+                Fault::Slow => {
+                    self.hit();
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    to.write_all(bytes).await?;
+                }
                 Fault::Silent => {
                     self.hit();
                     std::future::pending::<()>().await;
@@ -157,6 +190,7 @@ impl Line {
     async fn ask(&self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            self.count(length);
             if self.fault() == Fault::Silent {
                 self.hit();
             } else if to.write_all(&buffer[..length]).await.is_err() {

@@ -43,7 +43,7 @@ use crate::exit::Failure;
 use crate::output::{Fields, Output};
 use crate::passphrase;
 use crate::settings::{Settings, SettingsError};
-use cairn_client::{Client, ClientConfig, Final, Session};
+use cairn_client::{Client, ClientConfig, Endpoint, Final, Session};
 use cairn_consensus::BlockId;
 use cairn_crypto::{Digest, keyfile};
 use cairn_genesis::GenesisDocument;
@@ -134,6 +134,18 @@ impl Context {
         config.node_keys = self.settings.node_keys().to_vec();
         config.heads = self.settings.heads();
         Ok(Client::new(config)?)
+    }
+
+    /// A client of each configured node alone, with where it is.
+    fn each_node(&self) -> Result<Vec<(Endpoint, Client)>, Failure> {
+        let all = self.client()?;
+        let mut clients = Vec::new();
+        for node in self.settings.nodes()? {
+            let mut config = ClientConfig::new(vec![node.clone()], Arc::clone(all.genesis()));
+            config.node_keys = self.settings.node_keys().to_vec();
+            clients.push((node, Client::new(config)?));
+        }
+        Ok(clients)
     }
 
     /// A client with the keys of `--key`, and those of `--former-key`.

@@ -3,9 +3,11 @@
 use super::policy::{self, PolicyArgs, SetPolicyArgs};
 use super::{Context, FinalView, values};
 use crate::exit::Failure;
-use crate::output::table;
+use crate::output::{size, table};
+use cairn_api::BlobUsage;
 use cairn_runtime::{Namespace, Operation};
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 /// What to do with namespaces.
 #[derive(Debug, Subcommand)]
@@ -14,10 +16,20 @@ pub(crate) enum NamespaceCommand {
     Create(CreateArgs),
     /// List all namespaces, as a node tells them
     List,
+    /// Show what each configured node keeps of a namespace's blobs, and its quota there
+    Usage(UsageArgs),
     /// Show the policies of a namespace, oldest first: the last is in force
     Policy(PolicyArgs),
     /// Say who certifies the versions of a namespace, and what it takes
     SetPolicy(SetPolicyArgs),
+}
+
+/// Whose.
+#[derive(Debug, Args)]
+pub(crate) struct UsageArgs {
+    /// The namespace
+    #[arg(value_name = "NAME", value_parser = values::namespace)]
+    name: String,
 }
 
 /// Its name.
@@ -33,6 +45,7 @@ pub(crate) async fn run(command: NamespaceCommand, context: &Context) -> Result<
     match command {
         NamespaceCommand::Create(arguments) => create(arguments.name, context).await,
         NamespaceCommand::List => list(context).await,
+        NamespaceCommand::Usage(arguments) => usage(&arguments.name, context).await,
         NamespaceCommand::Policy(arguments) => policy::show(&arguments, context).await,
         NamespaceCommand::SetPolicy(arguments) => policy::set(arguments, context).await,
     }
@@ -48,6 +61,36 @@ async fn create(namespace: String, context: &Context) -> Result<(), Failure> {
         .await?
         .into();
     context.output().result(&created, || created.text(&done))
+}
+
+#[derive(Serialize)]
+struct UsageView {
+    node: String,
+    #[serde(flatten)]
+    usage: BlobUsage,
+}
+
+async fn usage(name: &str, context: &Context) -> Result<(), Failure> {
+    let mut views = Vec::new();
+    for (node, client) in context.each_node()? {
+        views.push(UsageView {
+            node: node.to_string(),
+            usage: client.blob_usage(name).await?,
+        });
+    }
+    context.output().result(&views, || {
+        let headings = ["NODE", "BLOBS", "SIZE", "QUOTA"];
+        table(headings, views.iter().map(usage_row).collect())
+    })
+}
+
+fn usage_row(view: &UsageView) -> [String; 4] {
+    [
+        view.node.clone(),
+        view.usage.blobs.to_string(),
+        size(view.usage.bytes),
+        view.usage.quota_bytes.map_or("none".to_owned(), size),
+    ]
 }
 
 async fn list(context: &Context) -> Result<(), Failure> {

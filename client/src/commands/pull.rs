@@ -6,7 +6,7 @@ use crate::exit::Failure;
 use crate::output::{Fields, seconds, size};
 use crate::progress;
 use cairn_artifacts::StoreAddress;
-use cairn_client::{Pulled, Reference};
+use cairn_client::{Pulled, Reference, Times};
 use cairn_crypto::Digest;
 use cairn_runtime::Confidentiality;
 use clap::Args;
@@ -25,8 +25,9 @@ pub(crate) struct PullArgs {
     /// A store to ask before the nodes, as in push; repeatable
     #[arg(long = "store", value_name = "STORE")]
     stores: Vec<StoreAddress>,
-    /// A Redis that keeps blobs which were read lately, redis://host:port; what it gives is checked
-    #[arg(long, value_name = "URL")]
+    /// A cache of blobs that were read lately: a Redis, redis://host:port, or memory:MIB in this process; what it gives
+    /// is checked
+    #[arg(long, value_name = "CACHE")]
     cache: Option<String>,
     /// Fetch it even if it is yanked, to look into why
     #[arg(long)]
@@ -44,6 +45,7 @@ struct View<'a> {
     output: &'a Path,
     proved_at_height: u64,
     seconds: f64,
+    times: &'a Times,
 }
 
 /// Runs the command.
@@ -79,6 +81,7 @@ pub(crate) async fn run(arguments: &PullArgs, context: &Context) -> Result<(), F
         output: &arguments.output,
         proved_at_height: pulled.verified.height.0,
         seconds: pulled.elapsed.as_secs_f64(),
+        times: &pulled.times,
     };
     context.output().result(&view, || text(&view, &pulled))
 }

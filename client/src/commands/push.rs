@@ -7,7 +7,7 @@ use crate::output::{Fields, seconds, size};
 use crate::progress;
 use cairn_artifacts::StoreAddress;
 use cairn_artifacts::oms::EcdsaSigner;
-use cairn_client::{PushRequest, Pushed, Signing};
+use cairn_client::{PushRequest, Pushed, Signing, Times};
 use cairn_crypto::Digest;
 use cairn_runtime::{AccountId, ModelName, Parent, VersionId};
 use clap::Args;
@@ -79,6 +79,7 @@ struct View {
     readers: Vec<AccountId>,
     signatures: Vec<&'static str>,
     seconds: f64,
+    times: Times,
 }
 
 /// Runs the command.
@@ -163,6 +164,7 @@ fn view(pushed: &Pushed, readers: Vec<AccountId>) -> View {
         readers,
         signatures: pushed.signatures.files().map(|(name, _)| name).collect(),
         seconds: pushed.elapsed.as_secs_f64(),
+        times: pushed.times.clone(),
     }
 }
 

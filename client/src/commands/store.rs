@@ -4,17 +4,16 @@ use super::Context;
 use crate::exit::Failure;
 use crate::output::{Fields, size};
 use crate::progress;
-use cairn_artifacts::cache::{RedisCache, RedisLimits};
+use cairn_artifacts::cache::AnyCache;
 use cairn_artifacts::upkeep::{
     Checked, Collected, DEFAULT_GRACE, MIN_GRACE, Referenced, check, collect,
 };
 use cairn_artifacts::{AnyStore, ErrorKind, PackageError, StoreAddress};
-use cairn_client::{Client, ClientConfig, ClientError, Sources};
+use cairn_client::{ClientError, Sources};
 use cairn_crypto::Digest;
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 const HOUR: u64 = 60 * 60;
@@ -194,7 +193,7 @@ fn fsck_text(view: &FsckView) -> String {
 
 /// What a pull reads from besides the nodes.
 pub(super) fn sources(stores: &[StoreAddress], cache: Option<&str>) -> Result<Sources, Failure> {
-    let cache = cache.map(|url| RedisCache::new(url, RedisLimits::default()));
+    let cache = cache.map(AnyCache::open);
     Ok(Sources {
         stores: stores.iter().map(open_store).collect::<Result<_, _>>()?,
         cache: (cache.transpose()).map_err(|error| Failure::Usage(error.to_string()))?,
@@ -208,12 +207,9 @@ pub(super) fn open_store(address: &StoreAddress) -> Result<AnyStore, Failure> {
 
 /// What the ledger refers to by the word of every configured node: all must answer, and what one of them names counts.
 async fn manifests(context: &Context) -> Result<BTreeSet<Digest>, Failure> {
-    let all = context.client()?;
     let mut manifests = BTreeSet::new();
-    for node in context.settings.nodes()? {
-        let mut config = ClientConfig::new(vec![node], Arc::clone(all.genesis()));
-        config.node_keys = context.settings.node_keys().to_vec();
-        manifests.extend(Client::new(config)?.manifests().await?);
+    for (_, client) in context.each_node()? {
+        manifests.extend(client.manifests().await?);
     }
     Ok(manifests)
 }

@@ -2,9 +2,10 @@
 
 use super::{
     auth::{Access, authorize},
-    extract::{self, InPath},
+    extract::{self, InPath, InQuery},
     places::Place,
     problem::ApiProblem,
+    quota,
     sending::Sending,
     state::ApiState,
 };
@@ -13,11 +14,12 @@ use axum::{
     extract::State,
     http::{HeaderMap, HeaderValue, Response, StatusCode, header},
 };
-use cairn_api::{OCTET_STREAM, code};
-use cairn_artifacts::{BlobStore, DiskStore, MAX_STORED_MANIFEST, StoreError};
+use cairn_api::{Answer, BlobUsage, OCTET_STREAM, code};
+use cairn_artifacts::{BlobStore, CHUNK_SIZE, DiskStore, MAX_STORED_MANIFEST, StoreError};
 use cairn_crypto::Digest;
 use cairn_runtime::AccountId;
 use futures::StreamExt;
+use serde::Deserialize;
 use std::{ops::Range, time::Instant};
 
 /// A blob, whole or a range of it. Its digest was checked before the first byte is sent.
@@ -44,12 +46,8 @@ pub(super) async fn show(
     let digest = extract::digest(&digest)?;
     let account = authorize(&state, &headers, Access::ReadBlobs).await?;
     let place = place(&state, account).await?;
-    let started = Instant::now();
-    let bytes = state.node.blobs().get(&digest).await?;
-    state
-        .node
-        .observe_retrieval(started.elapsed().as_secs_f64());
-
+    let read = state.node.blobs().get(&digest);
+    let bytes = measured(&state, "get", read).await?;
     let length = bytes.len() as u64;
     let range = headers
         .get(header::RANGE)
@@ -102,7 +100,8 @@ pub(super) async fn head(
     let digest = extract::digest(&digest)?;
     authorize(&state, &headers, Access::ReadBlobs).await?;
     let store = state.node.blobs();
-    let length = store.len(&digest).await?.ok_or_else(|| {
+    let length = measured(&state, "has", store.len(&digest)).await?;
+    let length = length.ok_or_else(|| {
         ApiProblem::from(StoreError::NotFound {
             store: store.name(),
             digest,
@@ -116,16 +115,29 @@ pub(super) async fn head(
     Ok(response)
 }
 
+/// Longest blob that is read, and thrown away, before it is refused for want of quota: a chunk, but not every manifest.
+const READ_BEFORE_REFUSING: u64 = 2 * CHUNK_SIZE as u64;
+
+/// `?namespace=`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Putting {
+    namespace: Option<String>,
+}
+
 /// Adds a blob. Nothing is kept unless the bytes have the digest.
 #[utoipa::path(
     put, path = "/v1/blobs/{digest}", tag = "blobs",
-    params(("digest" = String, Path, description = "sha256:<hex>")),
+    params(
+        ("digest" = String, Path, description = "sha256:<hex>"),
+        ("namespace" = Option<String>, Query, description = "For whose model it is; needed where there are quotas"),
+    ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "At most 64 MiB"),
     responses(
         (status = 200, description = "It was here"),
         (status = 201, description = "It is here now, on disk"),
         (status = 401, description = "No valid token", body = cairn_api::Problem),
-        (status = 403, description = "The account may not publish", body = cairn_api::Problem),
+        (status = 403, description = "The account may not publish, or the namespace's quota is used up", body = cairn_api::Problem),
         (status = 413, description = "Too long", body = cairn_api::Problem),
         (status = 422, description = "Other bytes than the digest says", body = cairn_api::Problem),
         (status = 507, description = "The node's disk is nearly full", body = cairn_api::Problem),
@@ -135,6 +147,7 @@ pub(super) async fn head(
 pub(super) async fn put(
     State(state): State<ApiState>,
     InPath(digest): InPath<String>,
+    InQuery(putting): InQuery<Putting>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, ApiProblem> {
@@ -143,7 +156,72 @@ pub(super) async fn put(
     let account = authorize(&state, &headers, Access::WriteBlobs).await?;
     let _place = place(&state, account).await?;
     let store = state.node.blobs();
-    receive(store, &digest, &headers, body, state.limits.min_free_bytes).await
+    let length = extract::length(&headers).unwrap_or(MAX_STORED_MANIFEST);
+    let namespace = putting.namespace.as_deref();
+    let reserved = match quota::reserve(&state, account, namespace, digest, length).await {
+        Ok(reserved) => reserved,
+        Err(problem) => {
+            // A client that is still sending would see a broken connection instead of the answer.
+            if length <= READ_BEFORE_REFUSING {
+                drain(body).await?;
+            }
+            return Err(problem);
+        }
+    };
+    let begun = Instant::now();
+    let received = receive(store, &digest, &headers, body, state.limits.min_free_bytes).await;
+    let outcome = match &received {
+        Ok(_) => "ok",
+        Err(problem) => outcome_of(&problem.0.code),
+    };
+    state.node.observe_blobs("put", outcome, begun.elapsed());
+    let received = received?;
+    if let Some(reserved) = reserved {
+        reserved.keep();
+    }
+    Ok(received)
+}
+
+/// Bytes of blobs that this node keeps for a namespace, and how many it may keep. What is counted for the first time
+/// takes a while.
+#[utoipa::path(
+    get, path = "/v1/namespaces/{ns}/blobs", tag = "blobs",
+    params(("ns" = String, Path, description = "Namespace")),
+    responses(
+        (status = 200, description = "What it has here", body = Answer<BlobUsage>),
+        (status = 404, description = "No such namespace", body = cairn_api::Problem),
+    )
+)]
+pub(super) async fn usage(
+    State(state): State<ApiState>,
+    InPath(name): InPath<String>,
+) -> Result<Response<Body>, ApiProblem> {
+    let usage = quota::usage(&state, &name).await?;
+    state.answer(None, move |_, _| Ok(usage)).await
+}
+
+/// Times an operation on the store.
+async fn measured<T>(
+    state: &ApiState,
+    operation: &str,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let begun = Instant::now();
+    let result = work.await;
+    let outcome = cairn_artifacts::outcome(&result);
+    (state.node).observe_blobs(operation, outcome, begun.elapsed());
+    result
+}
+
+/// How a put ended, in the words of [`cairn_artifacts::outcome`].
+fn outcome_of(code: &str) -> &'static str {
+    match code {
+        code::DIGEST_MISMATCH => "wrong_bytes",
+        code::BODY_TOO_LARGE | code::INSUFFICIENT_STORAGE => "refused",
+        // The body broke off on its way.
+        code::BAD_REQUEST => "unavailable",
+        _ => "failed",
+    }
 }
 
 /// Keeps a blob, if it is not here or the copy that is here is damaged: of another length (one that has lost its

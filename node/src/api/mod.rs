@@ -46,6 +46,7 @@ mod places;
 mod problem;
 mod proofs;
 mod proposals;
+mod quota;
 mod ranges;
 mod recent;
 mod registry;
@@ -60,6 +61,7 @@ mod transactions;
 mod validators;
 
 pub use limits::ApiLimits;
+pub use quota::BlobLimits;
 pub use server::{ApiError, Bound, serve};
 
 use std::net::SocketAddr;
@@ -73,4 +75,6 @@ pub struct ApiConfig {
     pub ops_listen: SocketAddr,
     /// Every limit.
     pub limits: ApiLimits,
+    /// What the blobs of namespaces may take.
+    pub blobs: BlobLimits,
 }

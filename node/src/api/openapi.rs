@@ -45,7 +45,7 @@ pub(super) async fn show(State(state): State<ApiState>) -> Response<Body> {
         proposals::list, proposals::show,
         proofs::version, proofs::account, proofs::key, proofs::grant, proofs::transaction, proofs::block,
         proofs::by_key, proofs::list, proofs::epochs, ranges::show,
-        blobs::show, blobs::head, blobs::put,
+        blobs::show, blobs::head, blobs::put, blobs::usage,
         status::status, status::genesis, status::params,
         show,
     ),

@@ -25,7 +25,7 @@ pub(super) struct Peer(pub(super) IpAddr);
 
 /// How many routes there are, for the test that all of them are described.
 #[cfg(test)]
-pub(super) const ROUTES: usize = 53;
+pub(super) const ROUTES: usize = 54;
 
 /// Every route of the API.
 pub(super) fn router(state: ApiState) -> Router {
@@ -42,6 +42,7 @@ pub(super) fn router(state: ApiState) -> Router {
         ("/v1/blocks/{block}", short, get(blocks::show)),
         ("/v1/namespaces", short, get(registry::namespaces)),
         ("/v1/namespaces/{ns}", short, get(registry::namespace)),
+        ("/v1/namespaces/{ns}/blobs", blob, get(blobs::usage)),
         ("/v1/models", short, get(registry::models)),
         ("/v1/models/{ns}/{name}", short, get(registry::model)),
         (

@@ -98,7 +98,13 @@ pub async fn serve(
     );
 
     let genesis = handle.genesis().to_json()?;
-    let state = ApiState::new(handle.clone(), config.limits, genesis, shutdown.clone());
+    let state = ApiState::new(
+        handle.clone(),
+        config.limits,
+        config.blobs,
+        genesis,
+        shutdown.clone(),
+    );
     let server = Arc::new(Server {
         router: router(state.clone()),
         acceptor: TlsAcceptor::from(tls),

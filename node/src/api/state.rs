@@ -8,6 +8,7 @@ use super::{
     openapi,
     places::Places,
     problem::ApiProblem,
+    quota::{BlobLimits, Usage},
     recent::Recent,
     snapshot::{FinalBlock, Snapshot},
 };
@@ -44,6 +45,8 @@ pub(super) struct Shared {
     pub(super) stop: watch::Receiver<bool>,
     /// Places for blobs on their way.
     pub(super) blobs: Places,
+    /// Bytes of blobs of each namespace.
+    pub(super) usage: Usage,
     /// The genesis document, as JSON.
     pub(super) genesis: Bytes,
     /// The OpenAPI document, as JSON.
@@ -74,6 +77,7 @@ impl ApiState {
     pub(super) fn new(
         node: NodeHandle,
         limits: ApiLimits,
+        blob_limits: BlobLimits,
         genesis: String,
         stop: watch::Receiver<bool>,
     ) -> Self {
@@ -89,6 +93,7 @@ impl ApiState {
                 limits.max_concurrent_blobs,
                 limits.max_concurrent_blobs_per_account,
             ),
+            usage: Usage::new(blob_limits),
             genesis: Bytes::from(genesis),
             openapi: openapi::document(),
             reads: Arc::new(Semaphore::new(limits.max_concurrent_reads)),

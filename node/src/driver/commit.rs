@@ -131,7 +131,7 @@ impl Driver {
         self.parts
             .metrics
             .storage_latency
-            .with_label_values(&["chain", operation])
+            .with_label_values(&["chain", operation, "ok"])
             .observe(started.elapsed().as_secs_f64());
     }
 }

@@ -99,6 +99,9 @@ pub enum NodeError {
     /// Metrics.
     #[error("metrics cannot be registered: {0}")]
     Metrics(#[from] crate::metrics::MetricsError),
+    /// The cryptography does not do what it should here.
+    #[error(transparent)]
+    SelfTest(#[from] crate::self_test::SelfTestError),
     /// A thread cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(String),

@@ -1,0 +1,423 @@
+//! How many bytes of blobs a node keeps for each namespace, and how many it is to keep.
+//!
+//! A blob counts for a namespace when a version of the namespace needs it, through its stored manifest, and the node
+//! has it; and from the moment in which somebody sends it for the namespace, until the node starts again. So a push
+//! cannot go beyond the quota by never publishing, and what was sent and not published is forgiven with a restart,
+//! after which the operator's `cairn gc` removes it. A blob that two namespaces need counts for both.
+
+use super::{problem::ApiProblem, snapshot::Snapshot, state::ApiState};
+use axum::http::StatusCode;
+use cairn_api::{BlobUsage, code};
+use cairn_artifacts::{BlobStore, DiskStore, ErrorKind, StoredManifest};
+use cairn_crypto::Digest;
+use cairn_runtime::{AccountId, ModelName, Role, Scope, query};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+/// What the blobs of namespaces may take on this node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BlobLimits {
+    /// Bytes for each namespace that has no quota of its own; without it they have none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace_quota_bytes: Option<u64>,
+    /// Bytes for single namespaces.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub namespace_quotas: BTreeMap<String, u64>,
+}
+
+impl BlobLimits {
+    /// Bytes that a namespace may have here.
+    fn of(&self, namespace: &str) -> Option<u64> {
+        let own = self.namespace_quotas.get(namespace).copied();
+        own.or(self.namespace_quota_bytes)
+    }
+
+    /// Whether any namespace has a quota, so that whoever sends a blob has to say for which one.
+    fn any(&self) -> bool {
+        self.namespace_quota_bytes.is_some() || !self.namespace_quotas.is_empty()
+    }
+}
+
+/// The blobs of one namespace.
+#[derive(Debug, Default)]
+struct Kept {
+    blobs: HashMap<Digest, u64>,
+    bytes: u64,
+}
+
+impl Kept {
+    fn add(&mut self, digest: Digest, size: u64) {
+        if self.blobs.insert(digest, size).is_none() {
+            self.bytes = self.bytes.saturating_add(size);
+        }
+    }
+
+    fn remove(&mut self, digest: &Digest) {
+        if let Some(size) = self.blobs.remove(digest) {
+            self.bytes = self.bytes.saturating_sub(size);
+        }
+    }
+
+    /// Adds a blob unless the namespace would have more than `quota` bytes.
+    ///
+    /// # Errors
+    /// The bytes that it has.
+    fn reserve(&mut self, digest: Digest, size: u64, quota: u64) -> Result<bool, u64> {
+        if self.blobs.contains_key(&digest) {
+            return Ok(false);
+        }
+        if self.bytes.saturating_add(size) > quota {
+            return Err(self.bytes);
+        }
+        self.add(digest, size);
+        Ok(true)
+    }
+}
+
+/// What is known of one namespace.
+#[derive(Debug, Default)]
+struct Namespace {
+    kept: Mutex<Kept>,
+    /// What was counted. One counts at a time.
+    counted: tokio::sync::Mutex<Counted>,
+}
+
+/// What of the ledger is in a namespace's account.
+#[derive(Debug, Default)]
+struct Counted {
+    /// Versions and events of each model.
+    models: Models,
+    /// Stored manifests, with the chunks that they need.
+    manifests: HashSet<Digest>,
+}
+
+type Models = BTreeMap<String, (u64, u64)>;
+
+impl Namespace {
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The accounts of all namespaces, each counted when it is first asked for.
+#[derive(Debug)]
+pub(super) struct Usage {
+    limits: BlobLimits,
+    namespaces: Mutex<BTreeMap<String, Arc<Namespace>>>,
+}
+
+/// A blob that counts from before its first byte was taken, and no more if it did not come.
+#[derive(Debug)]
+pub(super) struct Reservation {
+    namespace: Arc<Namespace>,
+    digest: Digest,
+    new: bool,
+}
+
+impl Reservation {
+    /// The blob has come.
+    pub(super) fn keep(mut self) {
+        self.new = false;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.new {
+            self.namespace.kept().remove(&self.digest);
+        }
+    }
+}
+
+impl Usage {
+    pub(super) fn new(limits: BlobLimits) -> Self {
+        Self {
+            limits,
+            namespaces: Mutex::default(),
+        }
+    }
+
+    fn namespace(&self, name: &str) -> Arc<Namespace> {
+        let namespaces = self.namespaces.lock();
+        let mut namespaces = namespaces.unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(namespaces.entry(name.to_owned()).or_default())
+    }
+}
+
+/// Sets `length` bytes aside for a blob, before any of them is taken; nothing when no namespace has a quota.
+pub(super) async fn reserve(
+    state: &ApiState,
+    account: AccountId,
+    namespace: Option<&str>,
+    digest: Digest,
+    length: u64,
+) -> Result<Option<Reservation>, ApiProblem> {
+    let limits = &state.usage.limits;
+    if !limits.any() {
+        return Ok(None);
+    }
+    let Some(name) = namespace else {
+        return Err(ApiProblem::new(
+            StatusCode::BAD_REQUEST,
+            code::NAMESPACE_MISSING,
+            "this node has quotas: say for which namespace the blob is, with ?namespace=NAME",
+        ));
+    };
+    check_publisher(state, account, name).await?;
+    let Some(quota) = limits.of(name) else {
+        return Ok(None);
+    };
+    let namespace = counted(state, name).await?;
+    let reserved = namespace.kept().reserve(digest, length, quota);
+    match reserved {
+        Ok(new) => Ok(Some(Reservation {
+            namespace,
+            digest,
+            new,
+        })),
+        Err(used) => Err(exceeded(name, used, length, quota)),
+    }
+}
+
+fn exceeded(name: &str, used: u64, length: u64, quota: u64) -> ApiProblem {
+    ApiProblem::new(
+        StatusCode::FORBIDDEN,
+        code::QUOTA_EXCEEDED,
+        format!(
+            "namespace {name} has {used} bytes of blobs on this node and may have {quota}; {length} more are too many. \
+             Push to another store (--store) or node, or ask this node's operator for a larger quota"
+        ),
+    )
+    .with("namespace", name)
+    .with("used", used)
+    .with("length", length)
+    .with("quota", quota)
+}
+
+/// What a namespace has here.
+pub(super) async fn usage(state: &ApiState, name: &str) -> Result<BlobUsage, ApiProblem> {
+    let namespace = counted(state, name).await?;
+    let kept = namespace.kept();
+    Ok(BlobUsage {
+        namespace: name.to_owned(),
+        blobs: kept.blobs.len() as u64,
+        bytes: kept.bytes,
+        quota_bytes: state.usage.limits.of(name),
+    })
+}
+
+/// Only those who may publish in a namespace may fill its quota.
+async fn check_publisher(
+    state: &ApiState,
+    account: AccountId,
+    name: &str,
+) -> Result<(), ApiProblem> {
+    let name = name.to_owned();
+    state
+        .read(None, move |_, snapshot| {
+            if publishes_in(snapshot, account, &name)? {
+                return Ok(());
+            }
+            Err(ApiProblem::new(
+                StatusCode::FORBIDDEN,
+                code::NOT_ALLOWED,
+                format!("account {account} may not publish in namespace {name}; ask its owner for the role Publisher"),
+            ))
+        })
+        .await
+}
+
+/// Whether the account owns the namespace or a model in it, or is Publisher of the chain, of the namespace or of a
+/// model in it.
+fn publishes_in(snapshot: &Snapshot, account: AccountId, name: &str) -> Result<bool, ApiProblem> {
+    let ledger = snapshot.state();
+    let Some(namespace) = query::namespace(ledger, name)? else {
+        return Err(super::registry::no_namespace(name));
+    };
+    if namespace.owner == account {
+        return Ok(true);
+    }
+    let roles = query::roles(ledger, account)?;
+    let publisher = roles.iter().any(|entry| {
+        entry.revoked_at.is_none()
+            && entry.role == Role::Publisher
+            && match &entry.scope {
+                Scope::Chain => true,
+                Scope::Namespace(scope) => scope == name,
+                Scope::Model(model) => model.namespace == name,
+            }
+    });
+    if publisher {
+        return Ok(true);
+    }
+    for from in (0..namespace.models).step_by(MODELS_AT_ONCE as usize) {
+        let models = query::models(ledger, name, from, MODELS_AT_ONCE)?;
+        if models.iter().any(|model| model.owner == account) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+const MODELS_AT_ONCE: u64 = 100;
+const VERSIONS_AT_ONCE: u64 = 100;
+
+/// The namespace's account, with everything in it that the last final state refers to.
+async fn counted(state: &ApiState, name: &str) -> Result<Arc<Namespace>, ApiProblem> {
+    let namespace = state.usage.namespace(name);
+    {
+        let mut counted = namespace.counted.lock().await;
+        let before = counted.models.clone();
+        let name = name.to_owned();
+        let (models, manifests) = state
+            .read(None, move |_, snapshot| {
+                changed_models(snapshot, &name, before)
+            })
+            .await?;
+        for manifest in manifests {
+            if !counted.manifests.contains(&manifest)
+                && count(state.node.blobs(), &namespace, manifest).await?
+            {
+                counted.manifests.insert(manifest);
+            }
+        }
+        counted.models = models;
+    }
+    Ok(namespace)
+}
+
+/// The stored manifests of the models to which something has happened, and how far all models are then.
+fn changed_models(
+    snapshot: &Snapshot,
+    name: &str,
+    mut counted: Models,
+) -> Result<(Models, BTreeSet<Digest>), ApiProblem> {
+    let ledger = snapshot.state();
+    let namespace =
+        query::namespace(ledger, name)?.ok_or_else(|| super::registry::no_namespace(name))?;
+    let mut manifests = BTreeSet::new();
+    for from in (0..namespace.models).step_by(MODELS_AT_ONCE as usize) {
+        for model in query::models(ledger, name, from, MODELS_AT_ONCE)? {
+            let of_model = counted.entry(model.name.name.clone()).or_default();
+            // Whatever happens to a model is an event, so that one without new events needs no look.
+            if *of_model == (model.versions, model.events) {
+                continue;
+            }
+            *of_model = (model.versions, model.events);
+            manifests_of(snapshot, &model.name, model.versions, &mut manifests)?;
+        }
+    }
+    Ok((counted, manifests))
+}
+
+fn manifests_of(
+    snapshot: &Snapshot,
+    model: &ModelName,
+    count: u64,
+    manifests: &mut BTreeSet<Digest>,
+) -> Result<(), ApiProblem> {
+    let ledger = snapshot.state();
+    for from in (0..count).step_by(VERSIONS_AT_ONCE as usize) {
+        for version in query::versions(ledger, model, from, VERSIONS_AT_ONCE)? {
+            manifests.insert(version.manifest_digest);
+            let rekeys = query::rekey_count(ledger, &version.id)?;
+            let rekeys = query::rekeys(ledger, &version.id, 0, rekeys)?;
+            manifests.extend(rekeys.iter().map(|rekey| rekey.manifest_digest));
+        }
+    }
+    Ok(())
+}
+
+/// Counts what the node has of one version; whether it has the manifest.
+async fn count(
+    store: &DiskStore,
+    namespace: &Namespace,
+    manifest: Digest,
+) -> Result<bool, ApiProblem> {
+    let bytes = match store.get(&manifest).await {
+        Ok(bytes) => bytes,
+        // It lies elsewhere, or has to be brought anew.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::DigestMismatch
+            ) =>
+        {
+            return Ok(false);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    // What is not a manifest after all needs no blobs.
+    let blobs: Vec<(Digest, u64)> = match StoredManifest::decode(&bytes) {
+        Ok(stored) => stored.blobs().collect(),
+        Err(_) => Vec::new(),
+    };
+    namespace.kept().add(manifest, bytes.len() as u64);
+    for (blob, size) in blobs {
+        let known = namespace.kept().blobs.contains_key(&blob);
+        if !known && store.len(&blob).await?.is_some() {
+            namespace.kept().add(blob, size);
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_namespace_with_a_quota_of_its_own_has_that_and_the_others_have_the_common_one() {
+        let none = BlobLimits::default();
+        assert!(!none.any() && none.of("acme").is_none());
+        let limits: BlobLimits =
+            toml::from_str("namespace_quota_bytes = 10\n[namespace_quotas]\nacme = 99\n").unwrap();
+        assert_eq!(
+            (limits.of("acme"), limits.of("other")),
+            (Some(99), Some(10))
+        );
+        let single: BlobLimits = toml::from_str("[namespace_quotas]\nacme = 99\n").unwrap();
+        assert!(single.any() && single.of("other").is_none());
+        assert_eq!(
+            toml::from_str::<BlobLimits>(&toml::to_string(&limits).unwrap()).unwrap(),
+            limits
+        );
+    }
+
+    #[test]
+    fn a_blob_counts_once_and_up_to_the_last_byte_of_the_quota() {
+        let mut kept = Kept::default();
+        let [one, two, three] = [1_u8, 2, 3].map(|byte| Digest::new([byte; 32]));
+        assert_eq!(kept.reserve(one, 60, 100), Ok(true));
+        assert_eq!(kept.reserve(one, 60, 100), Ok(false));
+        assert_eq!(kept.reserve(two, 41, 100), Err(60));
+        assert_eq!(kept.reserve(two, 40, 100), Ok(true));
+        assert_eq!(kept.reserve(three, 1, 100), Err(100));
+        kept.remove(&one);
+        assert_eq!((kept.bytes, kept.reserve(three, 60, 100)), (40, Ok(true)));
+        assert_eq!(kept.reserve(one, u64::MAX, u64::MAX - 1), Err(100));
+    }
+
+    #[test]
+    fn a_reservation_that_is_not_kept_is_given_back() {
+        let namespace = Arc::new(Namespace::default());
+        let digest = Digest::new([1; 32]);
+        let reserve = || Reservation {
+            namespace: Arc::clone(&namespace),
+            digest,
+            new: namespace.kept().reserve(digest, 10, 10).unwrap(),
+        };
+        drop(reserve());
+        assert_eq!(namespace.kept().bytes, 0);
+        reserve().keep();
+        assert_eq!(namespace.kept().bytes, 10);
+        // A second one for the same blob has nothing to give back.
+        drop(reserve());
+        assert_eq!(namespace.kept().bytes, 10);
+    }
+}
