@@ -199,6 +199,7 @@ fn write_config(plan: &Plan, layout: &Layout, index: usize) -> Result<(), Devnet
         listen: Layout::listen(plan.base_port, index),
         mempool: crate::mempool::MempoolLimits::default(),
         api: crate::api::ApiLimits::default(),
+        catalogue: crate::catalogue::CatalogueConfig::default(),
         peers,
     };
     let path = layout.config(index);
