@@ -73,5 +73,7 @@ pub const REQUEST_TIMEOUT: &str = "request_timeout";
 pub const HEIGHT_NOT_AVAILABLE: &str = "height_not_available";
 /// A proof bundle that begins so early would be longer than any that is read; begin it later.
 pub const BUNDLE_TOO_LONG: &str = "bundle_too_long";
+/// The node's catalogue cannot be searched now; everything else goes on.
+pub const CATALOGUE_UNAVAILABLE: &str = "catalogue_unavailable";
 /// The node failed.
 pub const INTERNAL: &str = "internal";

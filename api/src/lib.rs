@@ -45,6 +45,7 @@
 //! | `GET .../versions/{v}/access-requests` | [`Page`] of [`AccessRequest`](cairn_runtime::AccessRequest) |
 //! | `GET .../versions/{v}/rekeys` | [`Page`] of [`Rekey`](cairn_runtime::Rekey), oldest first |
 //! | `GET /v1/digests/{digest}/children` | [`Page`] of [`Child`](cairn_runtime::Child): what derives from it |
+//! | `GET /v1/search?text=&namespace=&owner=&tag=&field=&certified=&certified_by=&since=&until=&cursor=&limit=` | [`SearchPage`]: from the node's catalogue, which may lag |
 //! | `GET /v1/events?from=&model=&namespace=&kind=&account=` | [`EVENT_STREAM`] of [`StreamedEvent`], with [`HeightMark`]s; resumed by [`LAST_EVENT_ID`] |
 //! | `GET /v1/digests/{digest}` | [`Answer`] of a list of [`VersionId`](cairn_runtime::VersionId), earliest first |
 //! | `GET /v1/accounts?cursor=&limit=` | [`Page`] of [`Account`](cairn_runtime::Account) |
@@ -69,6 +70,7 @@
 //! | `transaction` | [`Submitted`], [`TransactionStatus`], [`Wait`] |
 //! | `block` | [`BlockView`] |
 //! | `registry` | [`ModelView`], [`VersionView`], [`EventView`] |
+//! | `search` | [`SearchPage`] |
 //! | `standing` | [`StandingView`], [`CheckView`], [`CertificationView`] |
 //! | `lineage` | [`LineageView`], [`ProvenanceView`] |
 //! | `event_id` | [`EventId`], [`EventCursor`]: where an event stands |
@@ -80,7 +82,7 @@
 //! | `problem` | [`Problem`] (RFC 9457) |
 //! | [`code`] | the stable codes of problems that the API itself makes |
 //! | [`token`] | access tokens: a JWT signed with ML-DSA-87 |
-//! | [`time`] | RFC 3339 from milliseconds |
+//! | [`time`] | RFC 3339 from milliseconds, and back |
 //! | `wire` | names that both sides must agree on: ALPN, headers, media types, size limits |
 //! | [`schema`] | the JSON forms of the runtime's types, for OpenAPI |
 
@@ -98,6 +100,7 @@ mod problem;
 mod proposal;
 mod registry;
 pub mod schema;
+mod search;
 mod standing;
 mod status;
 pub mod time;
@@ -119,6 +122,7 @@ pub use lineage::{Direction, LineageView, MAX_LINEAGE_DEPTH, MAX_LINEAGE_EDGES, 
 pub use problem::Problem;
 pub use proposal::{ProposalState, ProposalView};
 pub use registry::{EventView, ModelView, VersionView};
+pub use search::{FoundVersion, FoundView, SearchPage};
 pub use standing::{CertificationView, CheckView, StandingView};
 pub use status::Status;
 pub use transaction::{State, Submitted, SubmittedStatus, TransactionStatus, Wait};

@@ -1,6 +1,7 @@
-//! RFC 3339 from the milliseconds of the ledger.
+//! RFC 3339 from the milliseconds of the ledger, and back.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use thiserror::Error;
 
 /// `ms` milliseconds since the Unix epoch as RFC 3339 in UTC. A time that RFC 3339 cannot write (past
 /// the year 9999) becomes the last one that it can.
@@ -13,9 +14,59 @@ pub fn rfc3339(ms: u64) -> String {
         .to_string()
 }
 
+/// A text that is no time since 1970.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "{got:?} is no time since 1970: write it as 2026-11-23T10:00:00Z, or as 2026-11-23 for the beginning of the day in UTC"
+)]
+pub struct ParseTimeError {
+    /// Its beginning.
+    pub got: String,
+}
+
+/// The milliseconds since the Unix epoch of a time in RFC 3339, or of the beginning of a day in UTC.
+///
+/// # Errors
+/// [`ParseTimeError`].
+pub fn parse(text: &str) -> Result<u64, ParseTimeError> {
+    let day = || {
+        let date: Date = text.parse().ok()?;
+        let begun = date.to_zoned(TimeZone::UTC).ok()?;
+        (text.len() == 10).then(|| begun.timestamp())
+    };
+    let time = day().or_else(|| text.parse::<Timestamp>().ok());
+    time.and_then(|time| u64::try_from(time.as_millisecond()).ok())
+        .ok_or_else(|| ParseTimeError {
+            got: text.chars().take(40).collect(),
+        })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::rfc3339;
+    #![allow(clippy::unwrap_used)]
+    use super::{parse, rfc3339};
+
+    #[test]
+    fn what_is_written_is_read_back_and_a_day_begins_in_utc() {
+        for ms in [0, 1_700_000_000_123, 253_402_000_000_000] {
+            assert_eq!(parse(&rfc3339(ms)).unwrap(), ms);
+        }
+        assert_eq!(parse("2023-11-14").unwrap(), 1_699_920_000_000);
+        assert_eq!(
+            parse("2023-11-14T01:00:00+01:00").unwrap(),
+            1_699_920_000_000
+        );
+        for bad in [
+            "",
+            "now",
+            "2023",
+            "2023-13-01",
+            "1969-12-31",
+            "2023-11-14T22:13:20",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn milliseconds_are_written_when_there_are_any() {

@@ -3,7 +3,7 @@
 use crate::commands::{
     access, account, alias, audit, audit_export, certify, completion, describe, events, evidence,
     export, grant, key, keygen, lineage, list, log, model, namespace, proposal, prove, provenance,
-    pull, push, role, show, store, tag, transfer, tx, validator, verify, withdraw,
+    pull, push, role, search, show, store, tag, transfer, tx, validator, verify, withdraw,
 };
 use crate::exit;
 use cairn_crypto::Digest;
@@ -88,6 +88,9 @@ pub(crate) enum Online {
     Show(show::ShowArgs),
     /// List models, the models of a namespace, or the versions of a model, as a node tells them
     List(list::ListArgs),
+    /// Search models and versions by words, tags, metadata, owner, certification and time, as a node's
+    /// catalogue tells them
+    Search(Box<search::SearchArgs>),
     /// What happened to a model, oldest first, as a node tells it
     Log(log::LogArgs),
     /// Give an account access to a version that you can read: seals 32 bytes to its key, moves no

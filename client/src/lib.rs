@@ -29,6 +29,7 @@
 //! | `routes` | a typed method for every route that reads |
 //! | `governance` | the same for validators, proposals and keys |
 //! | `catalogue` | the same for aliases, tags, certification, access and lineage |
+//! | `search` | [`SearchQuery`]: what a node's catalogue finds |
 //! | `feed`, `sse` | [`Feed`]: the events of the ledger as they become final, from one node after another |
 //! | `submit` | transactions on their way to a block |
 //! | `transaction` | [`TransactionBuilder`] |
@@ -88,6 +89,7 @@ mod reseal;
 mod resume;
 mod rotation;
 mod routes;
+mod search;
 mod session;
 mod signatures;
 mod source;
@@ -113,6 +115,7 @@ pub use range::{AuditedExport, audit_export};
 pub use reference::{ParseReferenceError, Reference};
 pub use rekey::{RekeyRequest, Rekeyed};
 pub use reseal::Resealed;
+pub use search::SearchQuery;
 pub use session::{Final, Session};
 pub use signatures::CheckedSignatures;
 pub use source::Sources;

@@ -103,6 +103,10 @@ tags! {
     HELLO = "cairn/hello/v1";
     /// The authenticated part of a key file.
     KEY_FILE = "cairn/keyfile/v1";
+    /// The check of a row of the catalogue.
+    CATALOGUE_ROW = "cairn/catalogue-row/v1";
+    /// The name of a search term that is too long to stand for itself.
+    CATALOGUE_TERM = "cairn/catalogue-term/v1";
 }
 
 /// `SHA-256(tag || 0x00 || borsh(value))`.

@@ -1,6 +1,7 @@
 //! The node's configuration: one TOML file, every setting with its default. Unknown settings are errors.
 
 use crate::api::{ApiLimits, BlobLimits};
+use crate::catalogue::CatalogueConfig;
 use crate::mempool::MempoolLimits;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -44,6 +45,9 @@ pub struct NodeConfig {
     /// What the blobs of namespaces may take.
     #[serde(default)]
     pub blobs: BlobLimits,
+    /// What can be searched.
+    #[serde(default)]
+    pub catalogue: CatalogueConfig,
     /// The other validators.
     #[serde(default, rename = "peer")]
     pub peers: Vec<Peer>,
@@ -189,6 +193,16 @@ per_account = {}
 # [blobs.namespace_quotas]
 # acme = 2199023255552
 
+# What can be searched with `cairn search`: made from the ledger, and made anew with `cairnd catalogue rebuild`.
+[catalogue]
+# "embedded": in the data folder. "dynamodb": in a table of DynamoDB. "none": this node answers no searches.
+kind = "embedded"
+# For "dynamodb": the table, which belongs to this node alone; its region; and the server, for anything but Amazon's own.
+# Credentials come from the environment, AWS_ACCESS_KEY_ID and so on.
+# table = "cairn-{name}"
+# region = "us-east-1"
+# endpoint = "https://dynamodb.example:8000"
+
 # One section for each other validator: its name in the genesis document and its addresses.
 # [[peer]]
 # name = "validator-01"
@@ -212,6 +226,7 @@ mod tests {
         assert_eq!(config.mempool, MempoolLimits::default());
         assert_eq!(config.api, ApiLimits::default());
         assert_eq!(config.blobs, BlobLimits::default());
+        assert_eq!(config.catalogue, CatalogueConfig::default());
         assert_eq!(config.verify_threads, 0);
         assert_eq!(config.async_threads, two());
         assert_eq!(config.snapshot_after_blocks, ten_thousand());

@@ -1,5 +1,6 @@
 //! What the API sees of the node.
 
+use crate::catalogue::Searches;
 use crate::committee::Committee;
 use crate::driver::Position;
 use crate::finality::{Finality, Location};
@@ -53,6 +54,8 @@ pub struct HandleParts {
     pub committee: Arc<Committee>,
     /// The node's blobs.
     pub blobs: Arc<DiskStore>,
+    /// What can be searched.
+    pub searches: Arc<Searches>,
     /// The node's transport key.
     pub transport_key: PublicKey,
     /// The node's name.
@@ -124,6 +127,12 @@ impl NodeHandle {
     #[must_use]
     pub fn blobs(&self) -> &Arc<DiskStore> {
         &self.parts.blobs
+    }
+
+    /// What can be searched.
+    #[must_use]
+    pub fn searches(&self) -> &Searches {
+        &self.parts.searches
     }
 
     /// The key that the node shows to clients.

@@ -25,6 +25,7 @@
 //! | `executor`, `speculation` | execution of blocks that are not final yet |
 //! | `intake`, `mempool`, `dissemination` | transactions on their way into a block |
 //! | `committee`, `epochs` | who decides now, who is who on the network, and who decided before |
+//! | `catalogue` | what can be searched, kept up to date
 //! | `accusations` | evidence of validators that signed two contents |
 //! | `acquaintance` | who may connect, by the ledger's registry |
 //! | `inbound`, `serve`, `answer_places`, `wire` | what other nodes send and ask |
@@ -41,6 +42,7 @@ pub mod accusations;
 pub mod acquaintance;
 mod answer_places;
 pub mod api;
+pub mod catalogue;
 pub mod committee;
 pub mod config;
 pub mod devnet;

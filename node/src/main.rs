@@ -28,6 +28,9 @@ enum Command {
     Devnet(commands::devnet::Devnet),
     /// Make a validator's keys.
     Keys(commands::keys::Keys),
+    /// Make the searchable catalogue anew.
+    #[command(subcommand)]
+    Catalogue(commands::catalogue::Catalogue),
     /// Make and check the genesis document.
     Genesis(commands::genesis::Genesis),
 }
@@ -38,6 +41,7 @@ fn main() -> std::process::ExitCode {
         Command::Start(command) => command.run(),
         Command::Devnet(command) => command.run(),
         Command::Keys(command) => command.run(),
+        Command::Catalogue(command) => command.run(),
         Command::Genesis(command) => command.run(),
     };
     match result {

@@ -10,6 +10,7 @@ pub use identity::{passphrase, passphrase_in};
 use crate::accusations::Accusations;
 use crate::acquaintance::acquaintances;
 use crate::api::{self, ApiConfig};
+use crate::catalogue::Follower;
 use crate::committee::{Addresses, Committee};
 use crate::config::NodeConfig;
 use crate::dissemination;
@@ -30,6 +31,7 @@ use crate::serve::Answers;
 use crate::speculation::Speculation;
 use crate::sync::{Sync, SyncHandle};
 use cairn_artifacts::DiskStore;
+use cairn_catalogue::Identity;
 use cairn_consensus::{Config as ReplicaConfig, Replica};
 use cairn_genesis::GenesisDocument;
 use cairn_p2p::{Limits, Network, NetworkConfig, RekeySchedule};
@@ -235,12 +237,26 @@ impl Node {
             })?
         };
 
+        let (follower, searches) = Follower::new(
+            config.catalogue,
+            Identity {
+                chain_id,
+                node: config.name.clone(),
+            },
+            config.data_dir,
+            store.clone(),
+            Arc::clone(&finality),
+            metrics.registry(),
+        )?;
+        tokio::spawn(follower.run(stopping.clone()));
+
         let handle = NodeHandle::new(HandleParts {
             store,
             genesis,
             chain_id,
             committee,
             blobs,
+            searches,
             transport_key: identity.transport.public_key().clone(),
             name: config.name,
             intake,

@@ -27,6 +27,7 @@ pub(crate) mod provenance;
 pub(crate) mod pull;
 pub(crate) mod push;
 pub(crate) mod role;
+pub(crate) mod search;
 pub(crate) mod show;
 pub(crate) mod status;
 pub(crate) mod store;
@@ -62,6 +63,7 @@ pub(crate) async fn online(command: Online, context: &Context) -> Result<(), Fai
         Online::Verify(arguments) => verify::run(&arguments, context).await,
         Online::Show(arguments) => show::run(&arguments, context).await,
         Online::List(arguments) => list::run(&arguments, context).await,
+        Online::Search(arguments) => search::run(*arguments, context).await,
         Online::Log(arguments) => log::run(&arguments, context).await,
         Online::Grant(arguments) => grant::run(&arguments, context).await,
         Online::Revoke(arguments) => access::revoke(arguments, context).await,

@@ -68,6 +68,21 @@ pub(super) fn tag(text: &str) -> Result<(String, String), String> {
     Ok((name(key)?, value.to_owned()))
 }
 
+/// `<key>=<value>` of a version's metadata, as it was given.
+pub(super) fn field(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((key, _)) if !key.is_empty() => Ok(text.to_owned()),
+        _ => Err(format!("{text:?} is not KEY=VALUE")),
+    }
+}
+
+/// A time in RFC 3339, or a day, as it was given.
+pub(super) fn time(text: &str) -> Result<String, String> {
+    let read = cairn_api::time::parse(text);
+    read.map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
+}
+
 /// What a check found.
 pub(super) fn verdict(text: &str) -> Result<Verdict, String> {
     word(text).map_err(|error| error.to_string())
@@ -194,6 +209,14 @@ mod tests {
         for bad in ["", "Acme", "a/b", "-a"] {
             assert!(namespace(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn fields_and_times_are_checked_before_a_node_is_asked() {
+        assert_eq!(field("scores.f1=0.9").unwrap(), "scores.f1=0.9");
+        assert!(field("f1").is_err() && field("=0.9").is_err());
+        assert_eq!(time("2026-11-23").unwrap(), "2026-11-23");
+        assert!(time("yesterday").is_err());
     }
 
     #[test]

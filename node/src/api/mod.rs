@@ -20,6 +20,7 @@
 //! | `latest` | which version of a model is the highest |
 //! | `transactions`, `blocks`, `registry`, `accounts`, `validators`, `proposals`, `proofs`, `ranges`, `blobs`, `status` | the routes |
 //! | `catalogue` | policies, aliases, tags, transfers |
+//! | `search` | what the catalogue finds |
 //! | `assurance` | how a version stands, its lineage, who may read it |
 //! | `events`, `event_blocks` | the stream of events, and where it reads them |
 //! | `places` | places for blobs on their way, some for each account |
@@ -51,6 +52,7 @@ mod ranges;
 mod recent;
 mod registry;
 mod router;
+mod search;
 mod sending;
 mod server;
 mod snapshot;

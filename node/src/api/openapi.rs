@@ -2,6 +2,7 @@
 
 use super::{
     accounts, assurance, blobs, blocks, catalogue, events, proofs, proposals, ranges, registry,
+    search,
     state::{ApiState, fixed_json},
     status, transactions, validators,
 };
@@ -39,6 +40,7 @@ pub(super) async fn show(State(state): State<ApiState>) -> Response<Body> {
         assurance::standing, assurance::certifications, assurance::lineage, assurance::version_events,
         assurance::grants, assurance::access_requests, assurance::rekeys,
         assurance::digest_events, assurance::children,
+        search::search,
         events::stream,
         accounts::list, accounts::show, accounts::key,
         validators::in_force, validators::registry, validators::show, validators::epoch,

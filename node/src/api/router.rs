@@ -2,7 +2,7 @@
 
 use super::{
     accounts, assurance, blobs, blocks, catalogue, events, limiter::Refused, openapi,
-    problem::ApiProblem, proofs, proposals, ranges, registry, state::ApiState, status,
+    problem::ApiProblem, proofs, proposals, ranges, registry, search, state::ApiState, status,
     transactions, validators,
 };
 use axum::{
@@ -131,6 +131,7 @@ pub(super) fn router(state: ApiState) -> Router {
             short,
             get(assurance::children),
         ),
+        ("/v1/search", short, get(search::search)),
         ("/v1/events", short, get(events::stream)),
         ("/v1/proofs/records/{key}", short, get(proofs::by_key)),
         ("/v1/proofs/lists/{list}", short, get(proofs::list)),

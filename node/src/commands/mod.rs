@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod catalogue;
 pub(crate) mod devnet;
 pub(crate) mod genesis;
 pub(crate) mod init;

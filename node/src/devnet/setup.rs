@@ -200,6 +200,7 @@ fn write_config(plan: &Plan, layout: &Layout, index: usize) -> Result<(), Devnet
         mempool: crate::mempool::MempoolLimits::default(),
         api: crate::api::ApiLimits::default(),
         blobs: crate::api::BlobLimits::default(),
+        catalogue: crate::catalogue::CatalogueConfig::default(),
         peers,
     };
     let path = layout.config(index);
