@@ -65,7 +65,8 @@ pub trait StoreObserver: Send + Sync + 'static {
     );
 }
 
-/// See the [module](self). Cheap to clone if the store is; clones share what is known of it.
+/// A store whose every operation is timed, and which is asked last while it is out of order. Cheap to clone if the store
+/// is; clones share what is known of it.
 #[derive(Clone)]
 pub struct Measured<S> {
     store: S,

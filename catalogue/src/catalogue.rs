@@ -72,10 +72,8 @@ impl Catalogue {
             Some((FORM, found)) => {
                 return Err(CatalogueError::Foreign {
                     catalogue: name,
-                    got_node: found.node,
-                    got_chain: found.chain_id,
-                    expected_node: catalogue.identity.node,
-                    expected_chain: catalogue.identity.chain_id,
+                    got: Box::new(found),
+                    expected: Box::new(catalogue.identity),
                 });
             }
             Some((form, _)) => {

@@ -14,6 +14,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::task::spawn_blocking;
 
+/// The bytes of a whole key, and of its row.
+type KeyAndRow = (Vec<u8>, Vec<u8>);
+
 /// Partition, a zero byte, place.
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 /// The file in the folder.
@@ -155,7 +158,7 @@ impl Inner {
         from: Bound<&[u8]>,
         to: &[u8],
         limit: usize,
-    ) -> Result<Vec<(Vec<u8>, Vec<u8>)>, CatalogueError> {
+    ) -> Result<Vec<KeyAndRow>, CatalogueError> {
         let read = self.database.begin_read().map_err(self.error())?;
         let table = read.open_table(ROWS).map_err(self.error())?;
         let range = table.range::<&[u8]>((from, Bound::Excluded(to)));

@@ -1,7 +1,6 @@
 //! What can go wrong with a catalogue. Every error names the catalogue.
 
-use crate::QueryError;
-use cairn_crypto::Digest;
+use crate::{Identity, QueryError};
 use thiserror::Error;
 
 /// A catalogue did not do what it was asked.
@@ -37,19 +36,16 @@ pub enum CatalogueError {
     },
     /// It is another node's, or of another chain.
     #[error(
-        "catalogue {catalogue} belongs to node {got_node:?} of chain {got_chain}, this is node {expected_node:?} of chain {expected_chain}: name another in [catalogue], or take it over with `cairnd catalogue rebuild`"
+        "catalogue {catalogue} belongs to node {:?} of chain {}, this is node {:?} of chain {}: name another in [catalogue], or take it over with `cairnd catalogue rebuild`",
+        got.node, got.chain_id, expected.node, expected.chain_id
     )]
     Foreign {
         /// Which.
         catalogue: String,
         /// The node that it belongs to.
-        got_node: String,
-        /// The chain that it is of.
-        got_chain: Digest,
+        got: Box<Identity>,
         /// This node.
-        expected_node: String,
-        /// This chain.
-        expected_chain: Digest,
+        expected: Box<Identity>,
     },
     /// Another process uses it.
     #[error(
