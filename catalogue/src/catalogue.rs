@@ -56,6 +56,13 @@ impl std::fmt::Debug for Catalogue {
     }
 }
 
+/// What makes an entry what it is now.
+struct Difference {
+    added: Vec<Write>,
+    row: Write,
+    removed: Vec<Write>,
+}
+
 impl Catalogue {
     /// The catalogue in a store, which is new or was this node's before.
     ///
@@ -115,6 +122,16 @@ impl Catalogue {
     /// # Errors
     /// Whatever the store says; some of it may be gone.
     pub async fn clear(&self) -> Result<(), CatalogueError> {
+        // First of all: what is half removed must not say how far it has come. Of a damaged file nothing can be taken.
+        let position = Write {
+            partition: place::META.to_owned(),
+            place: place::POSITION.to_owned(),
+            row: None,
+        };
+        match self.rows.write(vec![vec![position]]).await {
+            Ok(()) | Err(CatalogueError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
         self.rows.clear().await?;
         let identity = put(place::META, place::IDENTITY, &(FORM, &self.identity));
         self.rows.write(vec![vec![identity]]).await
@@ -138,16 +155,18 @@ impl Catalogue {
         for (place, entry) in entries {
             differences.push(self.difference(place, entry));
         }
-        let (mut terms, mut rows) = (Vec::new(), Vec::new());
+        let (mut added, mut rows, mut removed) = (Vec::new(), Vec::new(), Vec::new());
         while !differences.is_empty() {
             let rest = differences.split_off(differences.len().min(AT_ONCE));
-            for (changed, row) in try_join_all(differences).await? {
-                terms.extend(changed);
-                rows.extend(row);
+            for difference in try_join_all(differences).await?.into_iter().flatten() {
+                added.extend(difference.added);
+                rows.push(difference.row);
+                removed.extend(difference.removed);
             }
             differences = rest;
         }
-        let mut steps = vec![terms, rows];
+        // A term too many leads to a row that says otherwise; one too few would hide it, and be missed by nobody.
+        let mut steps = vec![added, rows, removed];
         if change.complete {
             steps.push(vec![put(place::META, place::POSITION, &change.at)]);
         }
@@ -158,15 +177,15 @@ impl Catalogue {
         self.rows.write(steps).await
     }
 
-    /// What has to be written so that an entry is there: terms, and the row unless it is there already.
+    /// What has to be written so that an entry is there; nothing if it is.
     async fn difference(
         &self,
         (partition, place): (&'static str, String),
         entry: &Entry,
-    ) -> Result<(Vec<Write>, Option<Write>), CatalogueError> {
+    ) -> Result<Option<Difference>, CatalogueError> {
         let row = encode(partition, &place, entry);
         let before = match self.rows.get(partition, &place).await? {
-            Some(before) if before == row => return Ok((Vec::new(), None)),
+            Some(before) if before == row => return Ok(None),
             Some(before) => term::of(&decode(&self.name(), partition, &place, &before)?),
             None => Default::default(),
         };
@@ -178,13 +197,15 @@ impl Catalogue {
         };
         let added = now.difference(&before).map(|new| term(new, Some(vec![])));
         let removed = before.difference(&now).map(|old| term(old, None));
-        let terms = added.chain(removed).collect();
-        let row = Write {
-            partition: partition.to_owned(),
-            place: place.clone(),
-            row: Some(row),
-        };
-        Ok((terms, Some(row)))
+        Ok(Some(Difference {
+            added: added.collect(),
+            removed: removed.collect(),
+            row: Write {
+                partition: partition.to_owned(),
+                place: place.clone(),
+                row: Some(row),
+            },
+        }))
     }
 
     /// What the catalogue knows of itself.

@@ -244,6 +244,7 @@ impl Dynamo {
             });
             let answer = self.ask("Query", query).await?;
             let items = answer["Items"].as_array();
+            let before = from.clone();
             for item in items.ok_or_else(|| self.nonsense("list of items"))? {
                 let place = item["place"]["S"].as_str();
                 let place = place.filter(|place| *place >= from.as_str());
@@ -253,7 +254,7 @@ impl Dynamo {
             }
             match answer["LastEvaluatedKey"]["place"]["S"].as_str() {
                 // Where nothing was found before the limit of one answer, the list still goes on.
-                Some(last) if next(last) >= from => from = next(last),
+                Some(last) if next(last) >= from && next(last) > before => from = next(last),
                 Some(_) => return Err(self.nonsense("last key")),
                 None => break,
             }
@@ -346,13 +347,17 @@ impl Rows for Dynamo {
                 let answer = self.ask("Scan", keys).await?;
                 let items = answer["Items"].as_array();
                 let items = items.ok_or_else(|| self.nonsense("list of items"))?;
+                let last = answer["LastEvaluatedKey"].is_null();
+                if items.is_empty() && !last {
+                    return Err(self.nonsense("scan of nothing that goes on"));
+                }
                 let requests = items.iter().map(|item| {
                     json!({ "DeleteRequest": { "Key": {
                         "partition": item["partition"], "place": item["place"],
                     } } })
                 });
                 self.batches(requests.collect()).await?;
-                if answer["LastEvaluatedKey"].is_null() {
+                if last {
                     return Ok(());
                 }
             }

@@ -1,35 +1,55 @@
 //! Which version of a model the next one may take file keys from: a file that is the same in both is then stored, and
 //! sent, once.
 //!
-//! Whoever could read the earlier version keeps its file keys. So nothing is inherited from a version whose files got
-//! their keys before somebody's access to a version of the model was revoked.
+//! Whoever could read the earlier version keeps its file keys. So nothing is inherited from a version that was published
+//! before somebody's access to a version of the model was revoked.
 
-use crate::Session;
+use crate::{ClientError, Session};
 use cairn_artifacts::{BlobStore, Package, fetch_package};
 use cairn_runtime::{Event, List, ModelEvent, ModelName, VersionId};
+
+/// A version whose file keys the next one may take over.
+pub(crate) struct ParentVersion {
+    pub(crate) id: VersionId,
+    pub(crate) package: Package,
+}
 
 impl Session {
     /// The last version of a model, opened; nothing where its keys must not be inherited, and where it cannot be known
     /// or read. New keys are always right: they only cost that everything is sent.
-    pub(crate) async fn parent_package<S: BlobStore>(
+    pub(crate) async fn parent_version<S: BlobStore>(
         &self,
         model: &ModelName,
         stores: &[S],
-    ) -> Option<Package> {
+    ) -> Option<ParentVersion> {
         let told = |error: &dyn std::fmt::Display| {
             tracing::debug!(%model, %error, "no earlier version to take file keys from");
         };
-        let events = self
-            .client()
-            .proved_list::<ModelEvent>(List::Events(model.clone()), None);
-        let events = events.await.inspect_err(|error| told(error)).ok()?.value;
+        let events = self.proved_events(model).await;
+        let events = events.inspect_err(|error| told(error)).ok()?;
         let id = newest_to_inherit_from(events.iter().map(|event| &event.event))?;
         let open = self.open_version(&id).await;
         let open = open.inspect_err(|error| told(error)).ok()?;
         let package = fetch_package(stores, &open.manifest_digest, open.data_key.as_ref()).await;
         let package = package.inspect_err(|error| told(error)).ok()?;
         let same = package.manifest().model_hash() == open.version.value.model_hash;
-        (same && !package.is_public()).then_some(package)
+        (same && !package.is_public()).then_some(ParentVersion { id, package })
+    }
+
+    /// Whether the keys of this version may still be inherited: whoever asked before a long transfer asks again after it.
+    pub(crate) async fn is_still_parent(&self, id: &VersionId) -> bool {
+        match self.proved_events(&id.model).await {
+            Ok(events) => {
+                let events = events.iter().map(|event| &event.event);
+                is_untouched(events, id)
+            }
+            Err(_) => false,
+        }
+    }
+
+    async fn proved_events(&self, model: &ModelName) -> Result<Vec<ModelEvent>, ClientError> {
+        let list = List::Events(model.clone());
+        Ok(self.client().proved_list(list, None).await?.value)
     }
 }
 
@@ -38,18 +58,26 @@ fn newest_to_inherit_from<'a>(events: impl Iterator<Item = &'a Event>) -> Option
     let mut newest = None;
     for event in events {
         match event {
-            Event::ModelRegistered { id, .. } => newest = Some((id.clone(), true)),
-            Event::AccessRevoked { .. } => newest = newest.map(|(id, _)| (id, false)),
-            Event::VersionRekeyed { id: rekeyed, .. } => {
-                newest = newest.map(|(id, fresh)| {
-                    let fresh = fresh || id == *rekeyed;
-                    (id, fresh)
-                });
-            }
+            Event::ModelRegistered { id, .. } => newest = Some(id.clone()),
+            // Whatever was encrypted anew afterwards may share keys with what was so before.
+            Event::AccessRevoked { .. } => newest = None,
             _ => {}
         }
     }
-    newest.and_then(|(id, fresh)| fresh.then_some(id))
+    newest
+}
+
+/// Whether a version was published, and nobody's access to the model revoked since.
+fn is_untouched<'a>(events: impl Iterator<Item = &'a Event>, id: &VersionId) -> bool {
+    let mut untouched = false;
+    for event in events {
+        match event {
+            Event::ModelRegistered { id: published, .. } if published == id => untouched = true,
+            Event::AccessRevoked { .. } => untouched = false,
+            _ => {}
+        }
+    }
+    untouched
 }
 
 #[cfg(test)]
@@ -98,17 +126,21 @@ mod tests {
 
     #[test]
     fn after_a_revocation_nothing_is_inherited_from_keys_of_before() {
-        let mut events = vec![published("1.0.0"), published("1.1.0"), revoked("1.0.0")];
+        let mut events = vec![published("1.0.0"), published("1.1.0")];
+        assert!(is_untouched(events.iter(), &id("1.0.0")));
+        events.push(revoked("1.0.0"));
         assert_eq!(newest_to_inherit_from(events.iter()), None);
-        events.push(rekeyed("1.0.0"));
-        assert_eq!(newest_to_inherit_from(events.iter()), None, "another one's");
-        let mut renewed = events.clone();
-        renewed.push(rekeyed("1.1.0"));
-        assert_eq!(newest_to_inherit_from(renewed.iter()), Some(id("1.1.0")));
+        events.extend([rekeyed("1.0.0"), rekeyed("1.1.0")]);
+        assert_eq!(newest_to_inherit_from(events.iter()), None);
         // Nothing was inherited when it was published.
         events.push(published("1.2.0"));
         assert_eq!(newest_to_inherit_from(events.iter()), Some(id("1.2.0")));
+        assert!(is_untouched(events.iter(), &id("1.2.0")));
+        for other in ["1.0.0", "1.1.0", "9.9.9"] {
+            assert!(!is_untouched(events.iter(), &id(other)), "{other}");
+        }
         events.push(revoked("1.0.0"));
         assert_eq!(newest_to_inherit_from(events.iter()), None);
+        assert!(!is_untouched(events.iter(), &id("1.2.0")));
     }
 }

@@ -8,14 +8,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl Client {
     /// The digests of all stored manifests that are in force: of every version, or of the data key that replaced the
-    /// version's first one last. What was stored under earlier keys is of no more use: nobody is given those keys. They
-    /// are a node's word. Whoever removes what is not among them asks several nodes, each by a
-    /// client of its own, and keeps what any of them names.
+    /// version's first one last. What was stored under earlier keys is of no more use, for nobody is given those keys;
+    /// it is among the answer if it was replaced at `replaced_since` (block time, milliseconds since the Unix epoch) or
+    /// later, so that a mistake can be put right. They are a node's word. Whoever removes what is not among them asks
+    /// several nodes, each by a client of its own, and keeps what any of them names.
     ///
     /// # Errors
     /// [`ClientError::Unreachable`] if a node is catching up, for it does not know the newest versions, or does not
     /// answer; [`ClientError::Refused`].
-    pub async fn manifests(&self) -> Result<BTreeSet<Digest>, ClientError> {
+    pub async fn manifests(
+        &self,
+        replaced_since: Option<u64>,
+    ) -> Result<BTreeSet<Digest>, ClientError> {
         for node in self.endpoints() {
             let status = self.status_of(node).await?;
             if status.syncing {
@@ -52,7 +56,9 @@ impl Client {
                     ..
                 } = view.event.event
                 {
-                    in_force.insert(id, manifest_digest);
+                    let former = in_force.insert(id, manifest_digest);
+                    let late = replaced_since.is_some_and(|since| view.event.timestamp_ms >= since);
+                    manifests.extend(former.filter(|_| late));
                 }
             }
             manifests.extend(in_force.into_values());

@@ -113,7 +113,7 @@ pub use pull::Pulled;
 pub use push::{PushRequest, Pushed, Signing};
 pub use range::{AuditedExport, audit_export};
 pub use reference::{ParseReferenceError, Reference};
-pub use rekey::{RekeyRequest, Rekeyed};
+pub use rekey::{RekeyRequest, Rekeyed, Rekeying};
 pub use reseal::Resealed;
 pub use search::SearchQuery;
 pub use session::{Final, Session};

@@ -153,7 +153,9 @@ impl Session {
         let resume = match &request.resume_dir {
             Some(parent) if !request.public => {
                 let chain_id = self.client().chain_id();
-                Some(Resume::open(parent, chain_id, &request.path, &request.id)?)
+                let readers = recipients.iter().map(|to| to.account).collect();
+                let (path, id) = (&request.path, &request.id);
+                Some(Resume::open(parent, chain_id, path, id, &readers)?)
             }
             _ => None,
         };
@@ -165,18 +167,34 @@ impl Session {
             None
         } else {
             let places = std::slice::from_ref(&store);
-            self.parent_package(&request.id.model, places).await
+            self.parent_version(&request.id.model, places).await
         };
         let options = PushOptions {
             public: request.public,
             vector: request.vector.clone(),
             resume_dir: resume.as_ref().map(|resume| resume.folder().to_owned()),
-            parent,
             progress: Arc::clone(&tally) as _,
             signer: self.signer(&request),
             ..PushOptions::default()
         };
-        let stored = cairn_artifacts::push(&store, &request.path, &data_key, options).await?;
+        let stored = match parent {
+            None => cairn_artifacts::push(&store, &request.path, &data_key, options).await?,
+            Some(parent) => {
+                let inheriting = PushOptions {
+                    parent: Some(parent.package),
+                    ..options.clone()
+                };
+                let stored =
+                    cairn_artifacts::push(&store, &request.path, &data_key, inheriting).await?;
+                match self.is_still_parent(&parent.id).await {
+                    true => stored,
+                    // Somebody lost access meanwhile, and may have kept the keys.
+                    false => {
+                        cairn_artifacts::push(&store, &request.path, &data_key, options).await?
+                    }
+                }
+            }
+        };
         if request.path.is_dir() {
             stored.signatures.write(&request.path, !request.public)?;
         }

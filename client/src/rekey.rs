@@ -6,13 +6,15 @@
 use crate::access::{KEYS_A_TRANSACTION, Recipient, key_commit, not_private, seal_for};
 use crate::resume::Resume;
 use crate::source::{Source, Sources};
-use crate::{ClientError, Final, Session};
+use crate::{Client, ClientError, Final, Session, Subject};
+use cairn_artifacts::upkeep::check;
 use cairn_artifacts::{
-    AnyStore, NoProgress, Package, PackageError, Progress, ReencryptOptions, StoredManifest,
-    fetch_stored_manifest, forget_reencryption, reencrypt,
+    AnyStore, NoProgress, Package, PackageError, Progress, ReencryptOptions, fetch_stored_manifest,
+    forget_reencryption, reencrypt,
 };
+use cairn_audit::Claim;
 use cairn_crypto::{DataKey, Digest};
-use cairn_runtime::{AccountId, Grant, List, ModelName, Operation, ReaderKey, Version, VersionId};
+use cairn_runtime::{AccountId, List, ModelName, Operation, ReaderKey, VersionId};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -78,81 +80,115 @@ pub struct Rekeyed {
     pub published: Final,
 }
 
+/// What became of a version and those that share files with it.
+#[derive(Debug, Default)]
+pub struct Rekeying {
+    /// Versions under new data keys.
+    pub done: Vec<Rekeyed>,
+    /// Private versions of the model that could not be looked at, or not opened: whether they share files with the
+    /// version is not known, or they do and keep their keys.
+    pub skipped: Vec<(VersionId, ClientError)>,
+}
+
 /// A version that is to have new keys.
 struct Affected {
-    version: Version,
+    id: VersionId,
     generation: u32,
     package: Package,
 }
 
 /// Who gets the new data key of a version, and who cannot.
+#[derive(Default)]
 struct Readers {
     recipients: Vec<Recipient>,
     left_out: Vec<AccountId>,
 }
 
+impl Readers {
+    fn accounts(&self) -> BTreeSet<AccountId> {
+        self.recipients.iter().map(|to| to.account).collect()
+    }
+}
+
 impl Session {
     /// Encrypts a private version anew, and with it every version of the model that shares a file with it, and records
-    /// the new data keys, sealed to all readers whose access stands. Readers and their keys are proved; a reader whose
-    /// access was revoked cannot be put back by a node. What was stored under the old keys stays in the stores until
-    /// `cairn gc`.
+    /// the new data keys, sealed to all readers whose access stands. Readers and their keys are proved. What was stored
+    /// under the old keys stays in the stores until `cairn gc`.
+    ///
+    /// Versions that are farther from this one come before it, so that a run that was broken off finds all that is left
+    /// when it is made again. New bytes are read back before the ledger says that they count.
     ///
     /// # Errors
     /// [`ClientError::Invalid`] for a public version; [`ClientError::NoGrant`] and the like for a version that this
-    /// account cannot read itself; [`ClientError::Package`]; else as [`Session::transact`]. Versions that were recorded
-    /// before the error stay so.
-    pub async fn rekey(&self, request: RekeyRequest) -> Result<Vec<Rekeyed>, ClientError> {
+    /// account cannot read itself; [`ClientError::Yanked`] for a yanked version with more readers than one transaction
+    /// carries; [`ClientError::Package`]; else as [`Session::transact`]. Versions that were recorded before the error
+    /// stay so.
+    pub async fn rekey(&self, request: RekeyRequest) -> Result<Rekeying, ClientError> {
         let from = self.sources(&request.sources).await?;
         let to = match &request.store {
             Some(store) => Source::Store(store.clone()),
-            None => Source::Node(self.store_for_push().await?),
+            None => {
+                let node = self.store_for_push().await?;
+                Source::Node(node.for_namespace(&request.id.model.namespace))
+            }
         };
-        let affected = self.affected(&request.id, &from).await?;
-        let (mut done, mut renewed) = (Vec::new(), Vec::new());
-        for one in affected {
-            let rekeyed = self.rekey_one(&request, one, &from, &to, &renewed).await?;
-            done.push(rekeyed.0);
-            renewed.push(rekeyed.1);
+        let mut rekeying = Rekeying::default();
+        let affected = self.affected(&request.id, &from, &mut rekeying).await?;
+        let mut renewed = Vec::new();
+        for id in affected {
+            let one = match self.open_stored(&id, &from).await {
+                Ok(one) => one,
+                Err(error) if id == request.id => return Err(error),
+                Err(error) => {
+                    rekeying.skipped.push((id, error));
+                    continue;
+                }
+            };
+            let (done, package) = self.rekey_one(&request, one, &from, &to, &renewed).await?;
+            rekeying.done.push(done);
+            renewed.push(package);
         }
-        Ok(done)
+        Ok(rekeying)
     }
 
-    /// The version and all that share blobs with it, directly or through others, oldest first.
+    /// The version and all that share blobs with it, directly or through others, the farthest first.
     async fn affected(
         &self,
         id: &VersionId,
         from: &[Source],
-    ) -> Result<Vec<Affected>, ClientError> {
+        rekeying: &mut Rekeying,
+    ) -> Result<Vec<VersionId>, ClientError> {
         let mut candidates = Vec::new();
         for name in self.versions_of(&id.model).await? {
-            let version = self.client().proved_version(&name).await?;
-            if let Some(in_force) = self.client().data_key_in_force(&version).await? {
-                let stored = fetch_stored_manifest(from, &in_force.manifest_digest).await?;
-                candidates.push((version, in_force.generation, stored));
+            match self.blobs_in_force(&name, from).await {
+                Ok(Some(blobs)) => candidates.push((name, blobs)),
+                Ok(None) if name == *id => return Err(not_private(id)),
+                Ok(None) => {}
+                Err(error) if name == *id => return Err(error),
+                Err(error) => rekeying.skipped.push((name, error)),
             }
         }
-        if !candidates.iter().any(|(version, ..)| version.id == *id) {
-            return Err(not_private(id));
-        }
-        let blobs: Vec<_> = (candidates.iter())
-            .map(|(version, _, stored)| (&version.id, blobs_of(stored)))
-            .collect();
-        let sharing = sharing(id, &blobs);
-        let mut affected = Vec::new();
-        for (version, generation, stored) in candidates {
-            if sharing.contains(&version.id) {
-                affected.push(self.open_stored(version, generation, stored).await?);
-            }
-        }
-        Ok(affected)
+        Ok(sharing(id, &candidates))
+    }
+
+    /// The blobs that a version consists of now; nothing for a public one.
+    async fn blobs_in_force(
+        &self,
+        id: &VersionId,
+        from: &[Source],
+    ) -> Result<Option<BTreeSet<Digest>>, ClientError> {
+        let version = self.client().proved_version(id).await?;
+        let Some(in_force) = self.client().data_key_in_force(&version).await? else {
+            return Ok(None);
+        };
+        let stored = fetch_stored_manifest(from, &in_force.manifest_digest).await?;
+        Ok(Some(stored.blobs().map(|(digest, _)| digest).collect()))
     }
 
     async fn versions_of(&self, model: &ModelName) -> Result<Vec<VersionId>, ClientError> {
-        let versions = self
-            .client()
-            .proved_list::<String>(List::Versions(model.clone()), None);
-        let versions = versions.await?.value.into_iter();
-        Ok(versions
+        let list = List::Versions(model.clone());
+        let versions = self.client().proved_list::<String>(list, None).await?;
+        Ok((versions.value.into_iter())
             .map(|version| VersionId {
                 model: model.clone(),
                 version,
@@ -160,21 +196,21 @@ impl Session {
             .collect())
     }
 
-    async fn open_stored(
-        &self,
-        version: Version,
-        generation: u32,
-        stored: StoredManifest,
-    ) -> Result<Affected, ClientError> {
-        let key = self.data_key(&version.id).await?;
-        let package = stored.open(key.as_ref())?;
-        let (expected, got) = (version.model_hash, package.manifest().model_hash());
+    async fn open_stored(&self, id: &VersionId, from: &[Source]) -> Result<Affected, ClientError> {
+        let open = self.open_version(id).await?;
+        let grant = open.grant.ok_or_else(|| not_private(id))?;
+        let stored = fetch_stored_manifest(from, &open.manifest_digest).await?;
+        let package = stored.open(open.data_key.as_ref())?;
+        let (expected, got) = (
+            open.version.value.model_hash,
+            package.manifest().model_hash(),
+        );
         if got != expected {
             return Err(PackageError::ModelHash { expected, got }.into());
         }
         Ok(Affected {
-            version,
-            generation,
+            id: id.clone(),
+            generation: grant.generation,
             package,
         })
     }
@@ -187,9 +223,8 @@ impl Session {
         to: &Source,
         renewed: &[Package],
     ) -> Result<(Rekeyed, Package), ClientError> {
-        let (id, chain_id) = (one.version.id, self.client().chain_id());
+        let (id, chain_id) = (one.id, self.client().chain_id());
         let generation = one.generation.saturating_add(1);
-        let readers = self.readers_of(&id, one.generation).await?;
         let resume = match &request.resume_dir {
             Some(parent) => Some(Resume::of_rekey(parent, chain_id, &id, generation)?),
             None => None,
@@ -205,31 +240,56 @@ impl Session {
             ..ReencryptOptions::default()
         };
         let new = reencrypt(from, to, &one.package, &data_key, options).await?;
-
-        let grants = readers
+        // The old bytes are given up for these: nobody's word that they are there will do.
+        let stored = BTreeSet::from([new.manifest_digest]);
+        if let Some(fault) = check(to, &stored, &NoProgress)
+            .await
+            .faults
+            .into_iter()
+            .next()
+        {
+            return Err(fault.error.into());
+        }
+        // From here on the data key may leave this machine, sealed to those who may read it now: no other attempt, with
+        // fewer of them, uses it again.
+        if let Some(resume) = resume {
+            forget_reencryption(resume.folder())?;
+            resume.remove()?;
+        }
+        // After the long part: whoever lost or got access meanwhile.
+        let mut readers = self.readers_of(&id, 0).await?;
+        if readers.recipients.len() > KEYS_A_TRANSACTION {
+            self.refuse_yanked(&id).await?;
+        }
+        let later = readers
             .recipients
-            .iter()
-            .map(|to| seal_for(chain_id, &id, generation, &data_key, to));
-        let mut grants: Vec<Operation> = grants.collect::<Result<_, _>>()?;
-        let later = grants.split_off(grants.len().min(KEYS_A_TRANSACTION));
+            .split_off(readers.recipients.len().min(KEYS_A_TRANSACTION));
+        let sealed = readers.recipients.iter().map(|to| {
+            let grant = seal_for(chain_id, &id, generation, &data_key, to)?;
+            Ok::<_, ClientError>(reader_key(grant))
+        });
         let rekey = Operation::RekeyVersion {
             id: id.clone(),
             generation,
             manifest_digest: new.manifest_digest,
             key_commit: key_commit(&id, generation, &data_key),
-            readers: grants.into_iter().filter_map(reader_key).collect(),
+            readers: sealed
+                .collect::<Result<Vec<_>, _>>()?
+                .into_iter()
+                .flatten()
+                .collect(),
         };
         let published = self.transact(vec![rekey]).await?;
-        self.grant_in_parts(&later).await?;
-        if let Some(resume) = resume {
-            forget_reencryption(resume.folder())?;
-            resume.remove()?;
+        if !later.is_empty() {
+            let now = self.readers_of(&id, published.height).await?;
+            self.grant_rest(&id, generation, &data_key, now, &mut readers)
+                .await?;
         }
         let rekeyed = Rekeyed {
             id,
             generation,
             manifest_digest: new.manifest_digest,
-            readers: readers.recipients.iter().map(|to| to.account).collect(),
+            readers: readers.accounts().into_iter().collect(),
             left_out: readers.left_out,
             bytes_sent: new.bytes_sent,
             published,
@@ -237,19 +297,64 @@ impl Session {
         Ok((rekeyed, new.package))
     }
 
-    /// Everybody whose grant of the data key in force stands, this account first, with their newest keys; all of it
-    /// proved.
-    async fn readers_of(&self, id: &VersionId, in_force: u32) -> Result<Readers, ClientError> {
+    /// Gives the new data key to those for whom there was no room beside its announcement, one by one where several at
+    /// once are refused.
+    async fn grant_rest(
+        &self,
+        id: &VersionId,
+        generation: u32,
+        data_key: &DataKey,
+        now: Readers,
+        readers: &mut Readers,
+    ) -> Result<(), ClientError> {
+        let chain_id = self.client().chain_id();
+        let served = readers.accounts();
+        let rest: Vec<Recipient> = (now.recipients.into_iter())
+            .filter(|to| !served.contains(&to.account))
+            .collect();
+        for part in rest.chunks(KEYS_A_TRANSACTION) {
+            let grants = part
+                .iter()
+                .map(|to| seal_for(chain_id, id, generation, data_key, to));
+            let grants: Vec<Operation> = grants.collect::<Result<_, _>>()?;
+            if self.transact(grants.clone()).await.is_ok() {
+                readers.recipients.extend_from_slice(part);
+                continue;
+            }
+            for (to, grant) in part.iter().zip(grants) {
+                match self.transact(vec![grant]).await {
+                    Ok(_) => readers.recipients.push(to.clone()),
+                    Err(ClientError::Failed { .. }) => readers.left_out.push(to.account),
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nobody is granted a yanked version, so there is no second transaction for its readers.
+    async fn refuse_yanked(&self, id: &VersionId) -> Result<(), ClientError> {
+        match self.client().proved_yank(id).await? {
+            None => Ok(()),
+            Some(notice) => Err(ClientError::Yanked {
+                version: Box::new(id.clone()),
+                since: notice.at,
+                reason: notice.reason,
+            }),
+        }
+    }
+
+    /// Everybody whose grant stands, this account first, with their newest keys; all of it proved, the grants as of this
+    /// height or a later one.
+    async fn readers_of(&self, id: &VersionId, height: u64) -> Result<Readers, ClientError> {
         let client = self.client();
-        let mut readers = Readers {
-            recipients: vec![client.recipient(&self.account()).await?],
-            left_out: Vec::new(),
-        };
+        let mut readers = Readers::default();
+        readers
+            .recipients
+            .push(client.recipient(&self.account()).await?);
         let ever = client.proved_list::<AccountId>(List::Readers(id.clone()), None);
         for reader in ever.await?.value {
-            let grant: Option<Grant> = client.proved_grant(id, &reader).await?;
-            let stands = grant.is_some_and(|grant| grant.generation == in_force);
-            if !stands || reader == self.account() {
+            if reader == self.account() || !client.grant_stands(id, &reader, height).await? {
                 continue;
             }
             let suspended = client.proved_account(&reader).await?.suspended_at;
@@ -260,6 +365,29 @@ impl Session {
             }
         }
         Ok(readers)
+    }
+}
+
+impl Client {
+    /// Whether a reader's access to a version stands, proved as of this height or a later one.
+    async fn grant_stands(
+        &self,
+        id: &VersionId,
+        reader: &AccountId,
+        height: u64,
+    ) -> Result<bool, ClientError> {
+        let subject = Subject::Grant(id.clone(), *reader);
+        let (bundle, verified) = self.prove(&subject).await?;
+        if verified.height.0 < height {
+            return Err(ClientError::OtherClaim {
+                expected: format!("{subject} as of height {height}"),
+                got: format!("as of height {}", verified.height),
+            });
+        }
+        Ok(match bundle.claim {
+            Claim::Grant { value, .. } => value.revoked.is_none(),
+            _ => false,
+        })
     }
 }
 
@@ -279,23 +407,24 @@ fn reader_key(grant: Operation) -> Option<ReaderKey> {
     }
 }
 
-fn blobs_of(stored: &StoredManifest) -> BTreeSet<Digest> {
-    stored.blobs().map(|(digest, _)| digest).collect()
-}
-
-/// What shares a blob with `id`, or with something that does, and so on; `id` itself too.
-fn sharing(id: &VersionId, blobs: &[(&VersionId, BTreeSet<Digest>)]) -> BTreeSet<VersionId> {
-    let (mut found, mut reached) = (BTreeSet::from([id.clone()]), BTreeSet::new());
+/// What shares a blob with `id`, or with something that does, and so on; the farthest first, and `id` itself last.
+fn sharing(id: &VersionId, blobs: &[(VersionId, BTreeSet<Digest>)]) -> Vec<VersionId> {
+    let (mut found, mut reached) = (vec![id.clone()], BTreeSet::new());
     loop {
         let before = reached.len();
         for (version, held) in blobs {
-            if found.contains(version) || !reached.is_disjoint(held) {
-                found.insert((*version).clone());
+            if found.contains(version) {
                 reached.extend(held);
             }
         }
         if reached.len() == before {
+            found.reverse();
             return found;
+        }
+        for (version, held) in blobs {
+            if !found.contains(version) && !reached.is_disjoint(held) {
+                found.push(version.clone());
+            }
         }
     }
 }
@@ -316,20 +445,22 @@ mod tests {
                 .map(|name| Digest::of(name.as_bytes()))
                 .collect()
         };
-        // 4 shares with 3, 3 with 0; an older one that is only reached through a newer one too.
+        // 4 shares with 3, 3 with 0; an older one is reached through a newer one, too.
         let blobs = [
-            (&ids[0], of(&["a", "b"])),
-            (&ids[1], of(&["x"])),
-            (&ids[2], of(&["x", "y"])),
-            (&ids[3], of(&["b", "c"])),
-            (&ids[4], of(&["c"])),
+            (ids[0].clone(), of(&["a", "b"])),
+            (ids[1].clone(), of(&["x"])),
+            (ids[2].clone(), of(&["x", "y"])),
+            (ids[3].clone(), of(&["b", "c"])),
+            (ids[4].clone(), of(&["c"])),
         ];
-        let expect = |numbers: &[usize]| -> BTreeSet<VersionId> {
+        let expect = |numbers: &[usize]| -> Vec<VersionId> {
             numbers.iter().map(|number| ids[*number].clone()).collect()
         };
         assert_eq!(sharing(&ids[4], &blobs), expect(&[0, 3, 4]));
-        assert_eq!(sharing(&ids[0], &blobs), expect(&[0, 3, 4]));
-        assert_eq!(sharing(&ids[1], &blobs), expect(&[1, 2]));
+        assert_eq!(sharing(&ids[0], &blobs), expect(&[4, 3, 0]));
+        assert_eq!(sharing(&ids[1], &blobs), expect(&[2, 1]));
+        // Whatever a broken run has left is still reached.
+        assert_eq!(sharing(&ids[4], &blobs[1..]), expect(&[3, 4]));
     }
 
     #[test]
@@ -338,7 +469,10 @@ mod tests {
             .iter()
             .map(|text| text.parse().unwrap())
             .collect();
-        let blobs = [(&ids[0], BTreeSet::new()), (&ids[1], BTreeSet::new())];
-        assert_eq!(sharing(&ids[0], &blobs), BTreeSet::from([ids[0].clone()]));
+        let blobs = [
+            (ids[0].clone(), BTreeSet::new()),
+            (ids[1].clone(), BTreeSet::new()),
+        ];
+        assert_eq!(sharing(&ids[0], &blobs), [ids[0].clone()]);
     }
 }

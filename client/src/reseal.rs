@@ -13,6 +13,8 @@ pub struct Resealed {
     pub moved: Vec<VersionId>,
     /// Versions whose data key is sealed to a key that this session does not have.
     pub locked: Vec<VersionId>,
+    /// Versions that could not be looked at, opened or moved for another reason, and what that is.
+    pub failed: Vec<(VersionId, String)>,
     /// The transactions, final and proved.
     pub transactions: Vec<Final>,
 }
@@ -36,30 +38,71 @@ impl Session {
     /// Which these are is a node's word: a version that it leaves out stays as it is, and opens with the earlier key.
     ///
     /// # Errors
-    /// What the nodes answer. What was moved before stays so.
+    /// [`ClientError::KeyNotValid`] when this session's keys are not the account's newest; what the nodes answer to
+    /// anything but a single version. What was moved before stays so.
     pub async fn reseal_all(&self) -> Result<Resealed, ClientError> {
         let to = self.client().recipient(&self.account()).await?;
-        let (mut resealed, mut operations) = (Resealed::default(), Vec::new());
+        if to.encryption_key != *self.keys().decapsulation.encapsulation_key() {
+            let account = self.account();
+            return Err(ClientError::KeyNotValid { account });
+        }
+        let (mut resealed, mut moves) = (Resealed::default(), Vec::new());
         for id in self.granted().await? {
-            match self.open_version(&id).await {
-                Ok(open) if open.key_index() == Some(to.key_index) => {}
-                Ok(open) => {
-                    if let Some(operation) = self.resealed(&id, &open, &to)? {
-                        operations.push(operation);
-                        resealed.moved.push(id);
-                    }
-                }
+            match self.move_of(&id, &to).await {
+                Ok(Some(operation)) => moves.push((id, operation)),
+                Ok(None) => {}
                 Err(ClientError::OtherKey { .. }) => resealed.locked.push(id),
                 Err(ClientError::NoGrant { .. } | ClientError::OldDataKey { .. }) => {}
+                Err(error) => resealed.failed.push((id, error.to_string())),
+            }
+        }
+        for part in moves.chunks(KEYS_A_TRANSACTION) {
+            let operations = part.iter().map(|(_, operation)| operation.clone());
+            match self.transact(operations.collect()).await {
+                Ok(done) => {
+                    let ids = part.iter().map(|(id, _)| id.clone());
+                    resealed.moved.extend(ids);
+                    resealed.transactions.push(done);
+                }
+                Err(ClientError::Failed { .. }) => self.one_by_one(part, &mut resealed).await?,
                 Err(error) => return Err(error),
             }
         }
-        for part in operations.chunks(KEYS_A_TRANSACTION) {
-            resealed
-                .transactions
-                .push(self.transact(part.to_vec()).await?);
-        }
         Ok(resealed)
+    }
+
+    /// One of several is refused: it must not hold up the others.
+    async fn one_by_one(
+        &self,
+        moves: &[(VersionId, Operation)],
+        resealed: &mut Resealed,
+    ) -> Result<(), ClientError> {
+        for (id, operation) in moves {
+            match self.transact(vec![operation.clone()]).await {
+                Ok(done) => {
+                    resealed.moved.push(id.clone());
+                    resealed.transactions.push(done);
+                }
+                Err(error @ ClientError::Failed { .. }) => {
+                    resealed.failed.push((id.clone(), error.to_string()));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// What moves a version's data key, unless it is where it belongs.
+    async fn move_of(
+        &self,
+        id: &VersionId,
+        to: &Recipient,
+    ) -> Result<Option<Operation>, ClientError> {
+        let open = self.open_version(id).await?;
+        if open.key_index() == Some(to.key_index) {
+            return Ok(None);
+        }
+        self.resealed(id, &open, to)
     }
 
     /// The operation that moves a version's data key to the newest key; nothing for a public version.

@@ -3,7 +3,8 @@
 use crate::ClientError;
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::{DataKey, Digest, codec};
-use cairn_runtime::VersionId;
+use cairn_runtime::{AccountId, VersionId};
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -33,18 +34,18 @@ pub(crate) struct Resume {
 }
 
 impl Resume {
-    /// The folder of a push below `parent`, made with access for its owner only.
+    /// The folder of a push below `parent`, made with access for its owner only. A push to other readers has another
+    /// one: the data key may have left this machine, sealed to the readers, in a transaction that came to nothing.
     pub(crate) fn open(
         parent: &Path,
         chain_id: &Digest,
         model: &Path,
         id: &VersionId,
+        readers: &BTreeSet<AccountId>,
     ) -> Result<Self, ClientError> {
         let model = fs::canonicalize(model).map_err(failed("find", model))?;
-        Self::named(
-            parent,
-            &(chain_id, model.as_os_str().as_encoded_bytes(), id),
-        )
+        let model = model.as_os_str().as_encoded_bytes();
+        Self::named(parent, &(chain_id, model, id, readers))
     }
 
     /// The folder of a re-encryption to this generation of keys.
@@ -157,19 +158,29 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
 
-    fn open(parent: &Path, version: &str) -> Resume {
+    fn open_for(parent: &Path, version: &str, readers: &[u8]) -> Resume {
         let id = version.parse().unwrap();
-        Resume::open(parent, &Digest::ZERO, parent, &id).unwrap()
+        let readers = readers.iter().map(|byte| AccountId(Digest::of(&[*byte])));
+        Resume::open(parent, &Digest::ZERO, parent, &id, &readers.collect()).unwrap()
+    }
+
+    fn open(parent: &Path, version: &str) -> Resume {
+        open_for(parent, version, &[1, 2])
     }
 
     #[test]
-    fn a_second_push_of_the_same_version_finds_the_key_and_another_does_not() {
+    fn a_second_push_of_the_same_version_to_the_same_readers_finds_the_key_and_another_does_not() {
         let place = tempfile::tempdir().unwrap();
         let key = open(place.path(), "a/b@1.0.0").data_key().unwrap();
         let again = open(place.path(), "a/b@1.0.0").data_key().unwrap();
         assert_eq!(key.as_bytes(), again.as_bytes());
-        let other = open(place.path(), "a/b@1.0.1").data_key().unwrap();
-        assert_ne!(key.as_bytes(), other.as_bytes());
+        for other in [
+            open(place.path(), "a/b@1.0.1"),
+            open_for(place.path(), "a/b@1.0.0", &[1]),
+            open_for(place.path(), "a/b@1.0.0", &[1, 2, 3]),
+        ] {
+            assert_ne!(key.as_bytes(), other.data_key().unwrap().as_bytes());
+        }
     }
 
     #[test]

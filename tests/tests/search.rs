@@ -220,12 +220,12 @@ fn everything_is_found_each_way_and_again_after_the_catalogue_was_lost() {
     network.wait_for_height(late);
     until(
         PATIENCE,
-        "the node says what is wrong with its catalogue",
+        "the node says that its catalogue is out of order",
         || {
             let reply = network.api(3).get("/v1/search").ok()?;
             reply.expect_problem(503, "catalogue_unavailable");
             let body = String::from_utf8_lossy(&reply.body).into_owned();
-            body.contains("is damaged").then_some(())
+            body.contains("is not available").then_some(())
         },
     );
     network.expect_goes_on("after");

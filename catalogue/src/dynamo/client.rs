@@ -55,12 +55,25 @@ impl Client {
     ) -> Result<Self, CatalogueError> {
         let default = || format!("https://dynamodb.{}.amazonaws.com", address.region);
         let endpoint = address.endpoint.clone().unwrap_or_else(default);
+        // Without the endpoint, which may have a password by mistake, until that is known.
+        let refused = |reason: String| CatalogueError::Settings {
+            catalogue: format!("table {}", address.table),
+            reason,
+        };
+        let url = Url::parse(&endpoint).map_err(|error| refused(error.to_string()))?;
+        let more = !url.username().is_empty()
+            || url.password().is_some()
+            || url.query().is_some()
+            || url.fragment().is_some();
+        if more {
+            let reason = "its endpoint has more than https://host:port; credentials belong in the environment";
+            return Err(refused(reason.to_owned()));
+        }
         let name = format!("table {} at {endpoint}", address.table);
         let unusable = |reason: String| CatalogueError::Settings {
             catalogue: name.clone(),
             reason,
         };
-        let url = Url::parse(&endpoint).map_err(|error| unusable(error.to_string()))?;
         let plain = url.scheme() == "http";
         if !plain && url.scheme() != "https" || !["", "/"].contains(&url.path()) {
             return Err(unusable("its endpoint is no https://host:port".to_owned()));

@@ -80,6 +80,7 @@ pub(crate) async fn revoke(arguments: RevokeArgs, context: &Context) -> Result<(
 struct ResealedView {
     moved: Vec<String>,
     locked: Vec<String>,
+    failed: Vec<String>,
     transactions: Vec<FinalView>,
 }
 
@@ -102,6 +103,9 @@ pub(crate) async fn reseal(arguments: &ResealArgs, context: &Context) -> Result<
     let view = ResealedView {
         moved: names(resealed.moved),
         locked: names(resealed.locked),
+        failed: (resealed.failed.iter())
+            .map(|(id, reason)| format!("{id}: {reason}"))
+            .collect(),
         transactions: (resealed.transactions.into_iter())
             .map(FinalView::from)
             .collect(),
@@ -113,9 +117,10 @@ fn resealed_text(view: &ResealedView) -> String {
     let moved = (view.moved.iter()).map(|id| format!("{id} opens with the account's newest key\n"));
     let locked = (view.locked.iter())
         .map(|id| format!("{id} is sealed to a key that is not here: name it with --former-key\n"));
-    let text: String = moved.chain(locked).collect();
+    let failed = view.failed.iter().map(|line| format!("{line}\n"));
+    let text: String = moved.chain(locked).chain(failed).collect();
     if text.is_empty() {
-        return "nothing is sealed to an earlier key\n".to_owned();
+        return "the nodes know of nothing that is sealed to an earlier key\n".to_owned();
     }
     text
 }

@@ -94,7 +94,7 @@ async fn rotate(arguments: RotateArgs, context: &Context) -> Result<(), Failure>
             .add(
                 "former",
                 format!(
-                    "{} (keep it until `cairn reseal --all` finds nothing that is sealed to it)",
+                    "{} (keep it: a data key that the nodes did not name is still sealed to it)",
                     rotated.former_key_file.display()
                 ),
             )
@@ -107,7 +107,16 @@ async fn rotate(arguments: RotateArgs, context: &Context) -> Result<(), Failure>
 /// The rotation is final whatever comes of this, and it can be done again.
 async fn reseal(renewed: &Session, context: &Context) -> Vec<String> {
     match renewed.reseal_all().await {
-        Ok(resealed) => resealed.moved.iter().map(ToString::to_string).collect(),
+        Ok(resealed) => {
+            for id in &resealed.locked {
+                let note = format!("{id} is sealed to a key that is not here");
+                context.output().note(&note);
+            }
+            for (id, reason) in &resealed.failed {
+                context.output().note(&format!("{id}: {reason}"));
+            }
+            resealed.moved.iter().map(ToString::to_string).collect()
+        }
         Err(error) => {
             let note = format!(
                 "the keys are replaced, but not all data keys were sealed to the new ones ({error}): run `cairn reseal \

@@ -6,7 +6,7 @@ use crate::exit::Failure;
 use crate::output::{Fields, size};
 use crate::progress;
 use cairn_artifacts::StoreAddress;
-use cairn_client::{Reference, RekeyRequest, Rekeyed};
+use cairn_client::{Reference, RekeyRequest, Rekeyed, Rekeying};
 use cairn_crypto::Digest;
 use cairn_runtime::AccountId;
 use clap::{Args, Subcommand};
@@ -34,6 +34,12 @@ pub(crate) struct RekeyArgs {
 
 #[derive(Serialize)]
 struct View {
+    rekeyed: Vec<RekeyedView>,
+    skipped: Vec<SkippedView>,
+}
+
+#[derive(Serialize)]
+struct RekeyedView {
     id: String,
     generation: u32,
     manifest_digest: Digest,
@@ -44,7 +50,13 @@ struct View {
     transaction: FinalView,
 }
 
-impl From<Rekeyed> for View {
+#[derive(Serialize)]
+struct SkippedView {
+    id: String,
+    reason: String,
+}
+
+impl From<Rekeyed> for RekeyedView {
     fn from(rekeyed: Rekeyed) -> Self {
         Self {
             id: rekeyed.id.to_string(),
@@ -76,23 +88,43 @@ async fn rekey(arguments: RekeyArgs, context: &Context) -> Result<(), Failure> {
     request.store = store;
     request.resume_dir = context.settings.resume_dir();
     request.progress = progress::bar("encrypting", context.output().shows_progress());
-    let rekeyed = session.rekey(request).await?;
-    let views: Vec<View> = rekeyed.into_iter().map(View::from).collect();
-    context
-        .output()
-        .result(&views, || views.iter().map(text).collect())
+    let Rekeying { done, skipped } = session.rekey(request).await?;
+    let view = View {
+        rekeyed: done.into_iter().map(RekeyedView::from).collect(),
+        skipped: (skipped.iter())
+            .map(|(id, error)| SkippedView {
+                id: id.to_string(),
+                reason: error.to_string(),
+            })
+            .collect(),
+    };
+    context.output().result(&view, || text(&view))?;
+    // Not all that may share keys has new ones: that is no success.
+    match skipped.into_iter().next() {
+        Some((_, error)) => Err(error.into()),
+        None => Ok(()),
+    }
 }
 
 fn text(view: &View) -> String {
+    let mut text: String = view.rekeyed.iter().map(rekeyed).collect();
+    for skipped in &view.skipped {
+        text.push_str(&format!(
+            "{} keeps its keys, and may share files with it: {}\n",
+            skipped.id, skipped.reason
+        ));
+    }
+    text
+}
+
+fn rekeyed(view: &RekeyedView) -> String {
     let fields = Fields::new()
         .add("generation", view.generation)
         .add("manifest", view.manifest_digest.reference())
         .add("readers", view.readers.len())
         .add("sent", size(view.bytes_sent));
     let left_out = (view.left_out.iter()).map(|account| {
-        format!(
-            "account {account} has no valid key, and was left out: grant it access again later\n"
-        )
+        format!("account {account} could not be given the new key: grant it access again later\n")
     });
     let head = format!("{} has a new data key", view.id);
     let mut text = view.transaction.text(&head);

@@ -14,7 +14,7 @@ use cairn_crypto::Digest;
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const HOUR: u64 = 60 * 60;
 
@@ -77,7 +77,8 @@ pub(crate) async fn gc(arguments: &GcArgs, context: &Context) -> Result<(), Fail
     let store = open_store(&arguments.store)?;
     // Before anything is asked: what is published from here on has young blobs.
     let now = SystemTime::now();
-    let manifests = manifests(context).await?;
+    let grace = Duration::from_secs(arguments.grace * HOUR);
+    let manifests = manifests(context, now.checked_sub(grace)).await?;
     let stores = [store];
     let referenced = Referenced::read(&stores, &manifests)
         .await
@@ -94,7 +95,6 @@ pub(crate) async fn gc(arguments: &GcArgs, context: &Context) -> Result<(), Fail
             arguments.store,
         )));
     }
-    let grace = Duration::from_secs(arguments.grace * HOUR);
     let collected = collect(&stores[0], &referenced, now, grace, arguments.dry_run)
         .await
         .map_err(|error| ClientError::from(PackageError::from(error)))?;
@@ -139,7 +139,7 @@ fn gc_text(view: &GcView, collected: &Collected) -> String {
 /// Runs `cairn fsck`.
 pub(crate) async fn fsck(arguments: &FsckArgs, context: &Context) -> Result<(), Failure> {
     let store = open_store(&arguments.store)?;
-    let manifests = manifests(context).await?;
+    let manifests = manifests(context, None).await?;
     let progress = progress::bar("checking", context.output().shows_progress());
     progress.start(0);
     let checked = check(&store, &manifests, progress.as_ref()).await;
@@ -206,10 +206,18 @@ pub(super) fn open_store(address: &StoreAddress) -> Result<AnyStore, Failure> {
 }
 
 /// What the ledger refers to by the word of every configured node: all must answer, and what one of them names counts.
-async fn manifests(context: &Context) -> Result<BTreeSet<Digest>, Failure> {
+/// What other data keys replaced counts too, if that was after `replaced_since`.
+async fn manifests(
+    context: &Context,
+    replaced_since: Option<SystemTime>,
+) -> Result<BTreeSet<Digest>, Failure> {
+    let since = replaced_since.map(|time| {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    });
     let mut manifests = BTreeSet::new();
     for (_, client) in context.each_node()? {
-        manifests.extend(client.manifests().await?);
+        manifests.extend(client.manifests(since).await?);
     }
     Ok(manifests)
 }

@@ -154,8 +154,6 @@ pub(super) async fn put(
     let digest = extract::digest(&digest)?;
     extract::check_length(&headers, MAX_STORED_MANIFEST)?;
     let account = authorize(&state, &headers, Access::WriteBlobs).await?;
-    let _place = place(&state, account).await?;
-    let store = state.node.blobs();
     let length = extract::length(&headers).unwrap_or(MAX_STORED_MANIFEST);
     let namespace = putting.namespace.as_deref();
     let reserved = match quota::reserve(&state, account, namespace, digest, length).await {
@@ -168,18 +166,26 @@ pub(super) async fn put(
             return Err(problem);
         }
     };
-    let begun = Instant::now();
-    let received = receive(store, &digest, &headers, body, state.limits.min_free_bytes).await;
-    let outcome = match &received {
-        Ok(_) => "ok",
-        Err(problem) => outcome_of(&problem.0.code),
-    };
-    state.node.observe_blobs("put", outcome, begun.elapsed());
-    let received = received?;
-    if let Some(reserved) = reserved {
-        reserved.keep();
-    }
-    Ok(received)
+    let place = place(&state, account).await?;
+    // In a task of its own: a client that goes away must not part what is on disk from what is counted.
+    let task = tokio::spawn(async move {
+        let _place = place;
+        let store = state.node.blobs();
+        let begun = Instant::now();
+        let received = receive(store, &digest, &headers, body, state.limits.min_free_bytes).await;
+        let outcome = match &received {
+            Ok(_) => "ok",
+            Err(problem) => outcome_of(&problem.0.code),
+        };
+        state.node.observe_blobs("put", outcome, begun.elapsed());
+        let received = received?;
+        if let Some(reserved) = reserved {
+            let size = store.len(&digest).await?.unwrap_or(length);
+            reserved.keep(size);
+        }
+        Ok(received)
+    });
+    task.await.map_err(ApiProblem::internal)?
 }
 
 /// Bytes of blobs that this node keeps for a namespace, and how many it may keep. What is counted for the first time

@@ -16,6 +16,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
+use tokio::{sync::Semaphore, task::spawn_blocking};
 
 /// What the blobs of namespaces may take on this node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,39 +43,72 @@ impl BlobLimits {
     }
 }
 
+/// A blob in a namespace's account.
+#[derive(Clone, Copy, Debug)]
+struct Blob {
+    size: u64,
+    /// It is on disk; else somebody is sending it.
+    here: bool,
+    /// How many are sending it.
+    senders: u32,
+}
+
 /// The blobs of one namespace.
 #[derive(Debug, Default)]
 struct Kept {
-    blobs: HashMap<Digest, u64>,
+    blobs: HashMap<Digest, Blob>,
     bytes: u64,
 }
 
 impl Kept {
+    /// A blob is on disk and has this size.
     fn add(&mut self, digest: Digest, size: u64) {
-        if self.blobs.insert(digest, size).is_none() {
-            self.bytes = self.bytes.saturating_add(size);
-        }
+        let before = self.blobs.get(&digest).copied();
+        let blob = Blob {
+            size,
+            here: true,
+            senders: before.map_or(0, |blob| blob.senders),
+        };
+        self.blobs.insert(digest, blob);
+        let others = self
+            .bytes
+            .saturating_sub(before.map_or(0, |blob| blob.size));
+        self.bytes = others.saturating_add(size);
     }
 
-    fn remove(&mut self, digest: &Digest) {
-        if let Some(size) = self.blobs.remove(digest) {
-            self.bytes = self.bytes.saturating_sub(size);
-        }
-    }
-
-    /// Adds a blob unless the namespace would have more than `quota` bytes.
+    /// Somebody begins to send a blob, unless the namespace would have more than `quota` bytes with it.
     ///
     /// # Errors
     /// The bytes that it has.
-    fn reserve(&mut self, digest: Digest, size: u64, quota: u64) -> Result<bool, u64> {
-        if self.blobs.contains_key(&digest) {
-            return Ok(false);
+    fn reserve(&mut self, digest: Digest, size: u64, quota: u64) -> Result<(), u64> {
+        if let Some(blob) = self.blobs.get_mut(&digest) {
+            blob.senders = blob.senders.saturating_add(1);
+            return Ok(());
         }
-        if self.bytes.saturating_add(size) > quota {
+        let bytes = self.bytes.saturating_add(size);
+        if bytes > quota {
             return Err(self.bytes);
         }
-        self.add(digest, size);
-        Ok(true)
+        self.bytes = bytes;
+        let blob = Blob {
+            size,
+            here: false,
+            senders: 1,
+        };
+        self.blobs.insert(digest, blob);
+        Ok(())
+    }
+
+    /// Somebody who was sending a blob does so no more. One that nobody sends and that is not here counts no more.
+    fn release(&mut self, digest: &Digest) {
+        let Some(blob) = self.blobs.get_mut(digest) else {
+            return;
+        };
+        blob.senders = blob.senders.saturating_sub(1);
+        if !blob.here && blob.senders == 0 {
+            self.bytes = self.bytes.saturating_sub(blob.size);
+            self.blobs.remove(digest);
+        }
     }
 }
 
@@ -89,10 +123,14 @@ struct Namespace {
 /// What of the ledger is in a namespace's account.
 #[derive(Debug, Default)]
 struct Counted {
+    /// Height of the state that was read last.
+    height: Option<u64>,
     /// Versions and events of each model.
     models: Models,
     /// Stored manifests, with the chunks that they need.
     manifests: HashSet<Digest>,
+    /// Stored manifests that were not here: they may have come since.
+    absent: BTreeSet<Digest>,
 }
 
 type Models = BTreeMap<String, (u64, u64)>;
@@ -108,6 +146,8 @@ impl Namespace {
 pub(super) struct Usage {
     limits: BlobLimits,
     namespaces: Mutex<BTreeMap<String, Arc<Namespace>>>,
+    /// Each holds a stored manifest in memory.
+    counting: Semaphore,
 }
 
 /// A blob that counts from before its first byte was taken, and no more if it did not come.
@@ -115,21 +155,18 @@ pub(super) struct Usage {
 pub(super) struct Reservation {
     namespace: Arc<Namespace>,
     digest: Digest,
-    new: bool,
 }
 
 impl Reservation {
-    /// The blob has come.
-    pub(super) fn keep(mut self) {
-        self.new = false;
+    /// The blob is on disk, and has this size.
+    pub(super) fn keep(self, size: u64) {
+        self.namespace.kept().add(self.digest, size);
     }
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        if self.new {
-            self.namespace.kept().remove(&self.digest);
-        }
+        self.namespace.kept().release(&self.digest);
     }
 }
 
@@ -138,6 +175,7 @@ impl Usage {
         Self {
             limits,
             namespaces: Mutex::default(),
+            counting: Semaphore::new(COUNTING),
         }
     }
 
@@ -174,11 +212,7 @@ pub(super) async fn reserve(
     let namespace = counted(state, name).await?;
     let reserved = namespace.kept().reserve(digest, length, quota);
     match reserved {
-        Ok(new) => Ok(Some(Reservation {
-            namespace,
-            digest,
-            new,
-        })),
+        Ok(()) => Ok(Some(Reservation { namespace, digest })),
         Err(used) => Err(exceeded(name, used, length, quota)),
     }
 }
@@ -266,26 +300,48 @@ fn publishes_in(snapshot: &Snapshot, account: AccountId, name: &str) -> Result<b
 const MODELS_AT_ONCE: u64 = 100;
 const VERSIONS_AT_ONCE: u64 = 100;
 
+/// Namespaces that are counted at the same time.
+const COUNTING: usize = 2;
+
 /// The namespace's account, with everything in it that the last final state refers to.
 async fn counted(state: &ApiState, name: &str) -> Result<Arc<Namespace>, ApiProblem> {
+    // What does not exist gets no account.
+    let wanted = name.to_owned();
+    state
+        .read(None, move |_, snapshot| {
+            let found = query::namespace(snapshot.state(), &wanted)?;
+            found.ok_or_else(|| super::registry::no_namespace(&wanted))
+        })
+        .await?;
     let namespace = state.usage.namespace(name);
     {
         let mut counted = namespace.counted.lock().await;
-        let before = counted.models.clone();
+        let _turn = state.usage.counting.acquire().await;
+        let (before, last) = (counted.models.clone(), counted.height);
         let name = name.to_owned();
-        let (models, manifests) = state
-            .read(None, move |_, snapshot| {
-                changed_models(snapshot, &name, before)
-            })
-            .await?;
-        for manifest in manifests {
-            if !counted.manifests.contains(&manifest)
-                && count(state.node.blobs(), &namespace, manifest).await?
-            {
-                counted.manifests.insert(manifest);
+        let changed = state.read(None, move |_, snapshot| {
+            let height = snapshot.header().height.0;
+            if last == Some(height) {
+                return Ok(None);
             }
+            let (models, manifests) = changed_models(snapshot, &name, before)?;
+            Ok(Some((height, models, manifests)))
+        });
+        if let Some((height, models, manifests)) = changed.await? {
+            let absent = std::mem::take(&mut counted.absent);
+            for manifest in manifests.into_iter().chain(absent) {
+                if counted.manifests.contains(&manifest) {
+                    continue;
+                }
+                if count(state.node.blobs(), &namespace, manifest).await? {
+                    counted.manifests.insert(manifest);
+                } else {
+                    counted.absent.insert(manifest);
+                }
+            }
+            counted.models = models;
+            counted.height = Some(height);
         }
-        counted.models = models;
     }
     Ok(namespace)
 }
@@ -351,15 +407,15 @@ async fn count(
         }
         Err(error) => return Err(error.into()),
     };
+    let length = bytes.len() as u64;
     // What is not a manifest after all needs no blobs.
-    let blobs: Vec<(Digest, u64)> = match StoredManifest::decode(&bytes) {
-        Ok(stored) => stored.blobs().collect(),
-        Err(_) => Vec::new(),
-    };
-    namespace.kept().add(manifest, bytes.len() as u64);
-    for (blob, size) in blobs {
-        let known = namespace.kept().blobs.contains_key(&blob);
-        if !known && store.len(&blob).await?.is_some() {
+    let decoded = spawn_blocking(move || StoredManifest::decode(&bytes).ok());
+    let stored = decoded.await.map_err(ApiProblem::internal)?;
+    namespace.kept().add(manifest, length);
+    for (blob, _) in stored.iter().flat_map(StoredManifest::blobs) {
+        let known = (namespace.kept().blobs.get(&blob)).is_some_and(|blob| blob.here);
+        // What the manifest says of its size is its publisher's word.
+        if !known && let Some(size) = store.len(&blob).await? {
             namespace.kept().add(blob, size);
         }
     }
@@ -393,30 +449,36 @@ mod tests {
     fn a_blob_counts_once_and_up_to_the_last_byte_of_the_quota() {
         let mut kept = Kept::default();
         let [one, two, three] = [1_u8, 2, 3].map(|byte| Digest::new([byte; 32]));
-        assert_eq!(kept.reserve(one, 60, 100), Ok(true));
-        assert_eq!(kept.reserve(one, 60, 100), Ok(false));
+        assert_eq!(kept.reserve(one, 60, 100), Ok(()));
+        assert_eq!(kept.reserve(one, 60, 100), Ok(()));
         assert_eq!(kept.reserve(two, 41, 100), Err(60));
-        assert_eq!(kept.reserve(two, 40, 100), Ok(true));
+        assert_eq!(kept.reserve(two, 40, 100), Ok(()));
         assert_eq!(kept.reserve(three, 1, 100), Err(100));
-        kept.remove(&one);
-        assert_eq!((kept.bytes, kept.reserve(three, 60, 100)), (40, Ok(true)));
+        kept.release(&one);
+        assert_eq!(kept.bytes, 100, "somebody else sends it");
+        kept.release(&one);
+        assert_eq!((kept.bytes, kept.reserve(three, 60, 100)), (40, Ok(())));
         assert_eq!(kept.reserve(one, u64::MAX, u64::MAX - 1), Err(100));
     }
 
     #[test]
-    fn a_reservation_that_is_not_kept_is_given_back() {
+    fn a_reservation_that_is_not_kept_is_given_back_and_what_has_come_stays() {
         let namespace = Arc::new(Namespace::default());
         let digest = Digest::new([1; 32]);
-        let reserve = || Reservation {
-            namespace: Arc::clone(&namespace),
-            digest,
-            new: namespace.kept().reserve(digest, 10, 10).unwrap(),
+        let reserve = || {
+            namespace.kept().reserve(digest, 64, 64).unwrap();
+            Reservation {
+                namespace: Arc::clone(&namespace),
+                digest,
+            }
         };
         drop(reserve());
         assert_eq!(namespace.kept().bytes, 0);
-        reserve().keep();
+        // The first gives up after the second has brought it, whose length was not known before.
+        let (first, second) = (reserve(), reserve());
+        second.keep(10);
+        drop(first);
         assert_eq!(namespace.kept().bytes, 10);
-        // A second one for the same blob has nothing to give back.
         drop(reserve());
         assert_eq!(namespace.kept().bytes, 10);
     }

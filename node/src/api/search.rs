@@ -120,10 +120,16 @@ impl From<SearchError> for ApiProblem {
         if let SearchError::Catalogue(CatalogueError::Query(error)) = error {
             return unasked(error);
         }
+        // Paths and addresses are the operator's business, and in the log.
+        tracing::warn!(%error, "no answer to a search");
+        let what = match error {
+            SearchError::TooSlow { seconds, .. } => format!("gave no answer within {seconds} s"),
+            SearchError::NotNow(_) | SearchError::Catalogue(_) => "is not available".to_owned(),
+        };
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             code::CATALOGUE_UNAVAILABLE,
-            error.to_string(),
+            format!("the catalogue of this node {what}; ask another node, or again in a moment"),
         )
     }
 }
