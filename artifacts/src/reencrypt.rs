@@ -134,7 +134,8 @@ pub async fn reencrypt<F: BlobStore, T: BlobStore>(
     })
 }
 
-/// Forgets the keys that a run kept for the next one: the ledger has the new data key now, and nobody runs it again.
+/// Forgets the keys that a run kept for the next one: once the data key may have left this machine, sealed to its readers,
+/// no other run is to use them.
 ///
 /// # Errors
 /// [`PackageError::Io`].

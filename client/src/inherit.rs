@@ -54,20 +54,18 @@ impl Session {
 }
 
 /// The last version that was published, unless a reader whose access was revoked since may have keys of its files.
-fn newest_to_inherit_from<'a>(events: impl Iterator<Item = &'a Event>) -> Option<VersionId> {
-    let mut newest = None;
-    for event in events {
-        match event {
-            Event::ModelRegistered { id, .. } => newest = Some(id.clone()),
-            // Whatever was encrypted anew afterwards may share keys with what was so before.
-            Event::AccessRevoked { .. } => newest = None,
-            _ => {}
-        }
-    }
-    newest
+fn newest_to_inherit_from<'a>(
+    events: impl DoubleEndedIterator<Item = &'a Event> + Clone,
+) -> Option<VersionId> {
+    let newest = events.clone().rev().find_map(|event| match event {
+        Event::ModelRegistered { id, .. } => Some(id.clone()),
+        _ => None,
+    });
+    newest.filter(|id| is_untouched(events, id))
 }
 
-/// Whether a version was published, and nobody's access to the model revoked since.
+/// Whether a version was published, and nobody's access to the model revoked since. That it was encrypted anew does not
+/// help: it may share keys with a version that was so before the revocation.
 fn is_untouched<'a>(events: impl Iterator<Item = &'a Event>, id: &VersionId) -> bool {
     let mut untouched = false;
     for event in events {

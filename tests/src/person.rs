@@ -142,6 +142,24 @@ impl Person {
         command
     }
 
+    /// Runs `cairn` with `--json`.
+    #[must_use]
+    pub fn cairn_json(&self, arguments: &[&str]) -> Outcome {
+        let mut words = arguments.to_vec();
+        words.push("--json");
+        self.cairn(&words)
+    }
+
+    /// Runs `cairn` with `--json`, which has to succeed, and gives what it shows.
+    ///
+    /// # Panics
+    /// When it fails, or shows no JSON.
+    pub fn shown(&self, arguments: &[&str]) -> Value {
+        let outcome = self.cairn_json(arguments);
+        outcome.expect_code(0);
+        outcome.json()
+    }
+
     /// Runs `cairn`.
     #[must_use]
     pub fn cairn(&self, arguments: &[&str]) -> Outcome {

@@ -12,15 +12,6 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs `cairn` with `--json`, and gives what it shows.
-fn shown(person: &Person, arguments: &[&str]) -> Value {
-    let mut words = arguments.to_vec();
-    words.push("--json");
-    let outcome = person.cairn(&words);
-    outcome.expect_code(0);
-    outcome.json()
-}
-
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
@@ -35,14 +26,14 @@ fn operators(network: &Network) -> Vec<Person> {
 /// The first proposes and the others approve, in this order; the last approval is the one that decides.
 fn decide(operators: &[&Person], what: &[&str]) {
     let (first, others) = operators.split_first().unwrap();
-    let made = shown(first, what);
+    let made = first.shown(what);
     assert_eq!(made["passed"], false, "{made}");
     let number = made["proposal"].as_u64().unwrap().to_string();
     for (index, person) in others.iter().enumerate() {
-        let approved = shown(person, &["proposal", "approve", &number]);
+        let approved = person.shown(&["proposal", "approve", &number]);
         assert_eq!(approved["passed"], index + 1 == others.len(), "{approved}");
     }
-    let proposal = shown(first, &["proposal", "show", &number]);
+    let proposal = first.shown(&["proposal", "show", &number]);
     assert_eq!(proposal["data"]["state"], "passed", "{proposal}");
 }
 
@@ -85,13 +76,13 @@ fn a_fifth_validator_joins_gains_power_and_replaces_its_keys_by_commands_alone()
     ];
     decide(&all[..3], &set);
     let unknown = ["proposal", "propose", "set-parameter", "no_such_thing", "1"];
-    assert_eq!(shown(all[0], &unknown)["proposal"], 1);
-    shown(all[1], &["proposal", "approve", "1"]);
+    assert_eq!(all[0].shown(&unknown)["proposal"], 1);
+    all[1].shown(&["proposal", "approve", "1"]);
     let refused = all[2].cairn(&["proposal", "approve", "1"]);
     refused.expect_code(14).expect_message("no_such_thing");
     let stranger = alice.cairn(&["proposal", "approve", "1"]);
     stranger.expect_code(15);
-    let listed = shown(&alice, &["proposal", "list"]);
+    let listed = alice.shown(&["proposal", "list"]);
     assert_eq!(listed[0]["state"], "passed");
     assert_eq!(
         (&listed[1]["state"], &listed[1]["approving_power"]),
@@ -102,12 +93,9 @@ fn a_fifth_validator_joins_gains_power_and_replaces_its_keys_by_commands_alone()
     let carol_key = folder.join("carol.key");
     let carol = alice.clone().with("CAIRN_KEY", text(&carol_key));
     let card = folder.join("carol.card");
-    let made = shown(
-        &carol,
-        &["keygen", "--name", "Carol", "--card", text(&card)],
-    );
+    let made = carol.shown(&["keygen", "--name", "Carol", "--card", text(&card)]);
     let account = made["account"].as_str().unwrap().to_owned();
-    shown(&alice, &["account", "admit", text(&card)]);
+    alice.shown(&["account", "admit", text(&card)]);
     let joiner = network.prepare_joiner();
     let home = network.layout().validator(joiner);
     let (node_key, validator_card) = (home.join("node.key"), folder.join("validator.json"));
@@ -127,7 +115,7 @@ fn a_fifth_validator_joins_gains_power_and_replaces_its_keys_by_commands_alone()
         ],
     )
     .expect_code(0);
-    let card = shown(&carol, &["validator", "card", text(&validator_card)]);
+    let card = carol.shown(&["validator", "card", text(&validator_card)]);
     assert_eq!(
         (&card["key_index"], &card["name"]),
         (&0.into(), &name.as_str().into())
@@ -140,15 +128,15 @@ fn a_fifth_validator_joins_gains_power_and_replaces_its_keys_by_commands_alone()
     let height = network.status(0).unwrap().height;
     network.wait_for_height(height);
     assert_eq!(network.status(joiner).unwrap().epoch, 0);
-    let set = shown(&alice, &["validator", "list"]);
+    let set = alice.shown(&["validator", "list"]);
     assert_eq!(set["data"]["validators"].as_array().unwrap().len(), 4);
     decide(
         &all[..3],
         &["proposal", "propose", "issue-stake", &name, "1"],
     );
-    shown(&carol, &["validator", "bond", &name, "1"]);
+    carol.shown(&["validator", "bond", &name, "1"]);
     wait_for_epoch(&network, &[0, 1, 2, 3, joiner], 1);
-    let set = shown(&alice, &["validator", "list"]);
+    let set = alice.shown(&["validator", "list"]);
     assert_eq!(set["data"]["validators"].as_array().unwrap().len(), 5);
     assert_eq!(
         (&set["data"]["total_power"], &set["data"]["quorum_power"]),
@@ -187,10 +175,10 @@ fn a_fifth_validator_joins_gains_power_and_replaces_its_keys_by_commands_alone()
     network.launch(joiner);
     let others = all[0].cairn(&["validator", "rotate-keys", text(&next_card)]);
     others.expect_code(15);
-    shown(&carol, &["validator", "rotate-keys", text(&next_card)]);
+    carol.shown(&["validator", "rotate-keys", text(&next_card)]);
     wait_for_epoch(&network, &[0, 1, 2, joiner], 2);
     network.expect_goes_on("with-its-next-keys");
-    let view = shown(&alice, &["validator", "show", &name]);
+    let view = alice.shown(&["validator", "show", &name]);
     assert_eq!(view["data"]["validator"]["keys"], 2);
     assert_eq!(view["data"]["member"]["keys"]["index"], 1);
 
@@ -206,9 +194,9 @@ fn a_fifth_validator_joins_gains_power_and_replaces_its_keys_by_commands_alone()
     too_much
         .expect_code(1)
         .expect_message("2 units of free stake");
-    shown(&carol, &["validator", "bond", &name, "1"]);
+    carol.shown(&["validator", "bond", &name, "1"]);
     wait_for_epoch(&network, &[0], 3);
-    let view = shown(&alice, &["validator", "show", id]);
+    let view = alice.shown(&["validator", "show", id]);
     assert_eq!(view["data"]["member"]["power"], 2);
     assert_eq!(
         (
@@ -217,7 +205,7 @@ fn a_fifth_validator_joins_gains_power_and_replaces_its_keys_by_commands_alone()
         ),
         (&2.into(), &1.into())
     );
-    shown(&carol, &["validator", "unbond", &name, "1"]);
+    carol.shown(&["validator", "unbond", &name, "1"]);
     wait_for_epoch(&network, &[0], 4);
 
     // It leaves. What is not in force is still in the registry.
@@ -227,9 +215,9 @@ fn a_fifth_validator_joins_gains_power_and_replaces_its_keys_by_commands_alone()
     wait_for_epoch(&network, &[0, 1, 2, 3], 5);
     network.kill(joiner);
     network.expect_goes_on("without-the-fifth");
-    let set = shown(&alice, &["validator", "list"]);
+    let set = alice.shown(&["validator", "list"]);
     assert_eq!(set["data"]["validators"].as_array().unwrap().len(), 4);
-    let registry = shown(&alice, &["validator", "list", "--all"]);
+    let registry = alice.shown(&["validator", "list", "--all"]);
     assert_eq!(
         registry[4]["validator"]["standing"], "removed",
         "{registry}"
@@ -259,10 +247,10 @@ fn an_account_rotates_its_keys_and_pushes_on_and_one_that_is_suspended_does_not(
             version,
         ])
     };
-    shown(&alice, &["namespace", "create", "acme"]);
+    alice.shown(&["namespace", "create", "acme"]);
     push(&alice, "1.0.0").expect_code(0);
 
-    let done = shown(&alice, &["key", "rotate"]);
+    let done = alice.shown(&["key", "rotate"]);
     assert_eq!(
         (&done["key_index"], &done["key_file"]),
         (&1.into(), &text(&new_key).into())
@@ -272,7 +260,7 @@ fn an_account_rotates_its_keys_and_pushes_on_and_one_that_is_suspended_does_not(
     push(&alice, "1.1.0").expect_code(13);
     push(&rotated, "1.1.0").expect_code(0);
     assert_eq!(
-        shown(&rotated, &["account", "show"])["id"].as_str(),
+        rotated.shown(&["account", "show"])["id"].as_str(),
         Some(&*format!("sha256:{id}"))
     );
     alice.cairn(&["key", "rotate"]).expect_code(13);
@@ -286,11 +274,11 @@ fn an_account_rotates_its_keys_and_pushes_on_and_one_that_is_suspended_does_not(
             .cairn(&["pull", &reference, "--output", text(&place)])
             .expect_code(0);
     }
-    let nothing = shown(&rotated, &["reseal", "--all"]);
+    let nothing = rotated.shown(&["reseal", "--all"]);
     assert_eq!(nothing["moved"], serde_json::json!([]));
 
     // A second rotation, and the first successor is revoked already.
-    let again = shown(&rotated, &["key", "rotate"]);
+    let again = rotated.shown(&["key", "rotate"]);
     assert_eq!(again["key_index"], 2);
     assert_eq!(again["resealed"].as_array().unwrap().len(), 2);
     let third = rotated
@@ -298,25 +286,19 @@ fn an_account_rotates_its_keys_and_pushes_on_and_one_that_is_suspended_does_not(
         .with("CAIRN_KEY", again["key_file"].as_str().unwrap());
     let ended = third.cairn(&["key", "revoke", "1"]);
     ended.expect_code(1).expect_message("already");
-    let revoked = shown(&third, &["key", "revoke", "2", "--from-height", "1000000"]);
+    let revoked = third.shown(&["key", "revoke", "2", "--from-height", "1000000"]);
     assert_eq!(revoked["from_height"], 1_000_000);
 
     // Bob is suspended, and comes back.
     let (bob, bob_id) = (network.person("bob"), network.account("bob").id.to_string());
     let reason = ["--reason", "left the team"];
-    shown(
-        &third,
-        &["account", "suspend", &bob_id, reason[0], reason[1]],
-    );
+    third.shown(&["account", "suspend", &bob_id, reason[0], reason[1]]);
     let refused = bob.cairn(&["namespace", "create", "bobs"]);
     refused.expect_code(15).expect_message("suspended");
-    assert!(shown(&bob, &["account", "show"])["suspended_at"].is_u64());
-    shown(
-        &third,
-        &["account", "reinstate", &bob_id, "--reason", "is back"],
-    );
-    shown(&third, &["role", "grant", &bob_id, "registrar"]);
-    shown(&bob, &["namespace", "create", "bobs"]);
+    assert!(bob.shown(&["account", "show"])["suspended_at"].is_u64());
+    third.shown(&["account", "reinstate", &bob_id, "--reason", "is back"]);
+    third.shown(&["role", "grant", &bob_id, "registrar"]);
+    bob.shown(&["namespace", "create", "bobs"]);
     network.check_alive();
 }
 
@@ -359,7 +341,7 @@ fn evidence_that_proves_nothing_is_refused() {
     submit(&forged.encode())
         .expect_code(10)
         .expect_message("did not sign");
-    let set = shown(&alice, &["validator", "list"]);
+    let set = alice.shown(&["validator", "list"]);
     for validator in set["data"]["validators"].as_array().unwrap() {
         assert_eq!(validator["validator"]["standing"], "active");
         assert_eq!(validator["offences"], Value::Array(Vec::new()));

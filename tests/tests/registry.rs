@@ -12,15 +12,6 @@ use serde_json::Value;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Runs `cairn` with `--json`, and gives what it shows.
-fn shown(person: &Person, arguments: &[&str]) -> Value {
-    let mut words = arguments.to_vec();
-    words.push("--json");
-    let outcome = person.cairn(&words);
-    outcome.expect_code(0);
-    outcome.json()
-}
-
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
@@ -33,8 +24,8 @@ fn admitted(network: &Network, admin: &Person, name: &str) -> (Person, String) {
         folder.join(format!("{name}.card")),
     );
     let person = admin.clone().with("CAIRN_KEY", text(&key));
-    let made = shown(&person, &["keygen", "--name", name, "--card", text(&card)]);
-    shown(admin, &["account", "admit", text(&card)]);
+    let made = person.shown(&["keygen", "--name", name, "--card", text(&card)]);
+    admin.shown(&["account", "admit", text(&card)]);
     (person, made["account"].as_str().unwrap().to_owned())
 }
 
@@ -47,7 +38,7 @@ fn push(person: &Person, network: &Network, name: &str, version: &str, more: &[&
     std::fs::write(folder.join("weights"), format!("{name} {version}")).unwrap();
     let mut words = vec!["push", text(&folder), "--name", name, "--version", version];
     words.extend(more);
-    shown(person, &words)
+    person.shown(&words)
 }
 
 fn pull(
@@ -69,8 +60,8 @@ fn audited(person: &Person, network: &Network, arguments: &[&str]) -> Value {
     let mut words = vec!["prove"];
     words.extend(arguments);
     words.extend(["--output", text(&file)]);
-    shown(person, &words);
-    shown(person, &["audit", text(&file)])
+    person.shown(&words);
+    person.shown(&["audit", text(&file)])
 }
 
 fn versions_below(lineage: &Value, direction: &str, end: &str) -> Vec<String> {
@@ -107,7 +98,7 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
     let mut of_one = Following::start(&lone, network.folder().join("one"), &of_base);
 
     // A base model, a version after it, and a derivative of it.
-    shown(&alice, &["namespace", "create", "acme"]);
+    alice.shown(&["namespace", "create", "acme"]);
     let base = push(&alice, &network, "acme/base", "1.0.0", &["--public"]);
     let base_hash = base["model_hash"].as_str().unwrap().to_owned();
     let parent = |relation: &str| format!("{base_hash}={relation}");
@@ -115,12 +106,12 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
     push(&alice, &network, "acme/tuned", "1.0.0", &tuned);
     let revised = ["--public", "--parent", &parent("revised")];
     push(&alice, &network, "acme/base", "1.1.0", &revised);
-    let up = shown(&bob, &["lineage", "acme/tuned@1.0.0", "--up"]);
+    let up = bob.shown(&["lineage", "acme/tuned@1.0.0", "--up"]);
     assert_eq!(
         versions_below(&up, "up", "parent"),
         ["acme/base@1.0.0 fine_tuned"]
     );
-    let down = shown(&bob, &["lineage", "acme/base@1.0.0", "--down"]);
+    let down = bob.shown(&["lineage", "acme/base@1.0.0", "--down"]);
     assert_eq!(
         versions_below(&down, "down", "child"),
         ["acme/tuned@1.0.0 fine_tuned", "acme/base@1.1.0 revised"]
@@ -132,25 +123,25 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
     assert_eq!(derived["entries"].as_array().unwrap().len(), 2, "{derived}");
 
     // An alias moves, and is what it was as of then. Meanwhile the node that tells the events is killed.
-    let first = shown(&alice, &["alias", "set", "acme/base@1.0.0", "stable"]);
+    let first = alice.shown(&["alias", "set", "acme/base@1.0.0", "stable"]);
     let then = first["height"].as_u64().unwrap().to_string();
     let known = history(&alice, &of_base);
     of_one.wait_for(&network, ids(&known).last().unwrap());
     network.kill(3);
-    shown(&alice, &["alias", "set", "acme/base@1.1.0", "stable"]);
+    alice.shown(&["alias", "set", "acme/base@1.1.0", "stable"]);
     let target = |more: &[&str]| {
         let mut words = vec!["alias", "list", "acme/base"];
         words.extend(more);
-        let listed = shown(&bob, &words);
+        let listed = bob.shown(&words);
         listed[0]["version"].as_str().map(str::to_owned)
     };
     assert_eq!(target(&[]).as_deref(), Some("1.1.0"));
     assert_eq!(target(&["--at-height", &then]).as_deref(), Some("1.0.0"));
-    let past = shown(&bob, &["log", "acme/base", "--at-height", &then]);
+    let past = bob.shown(&["log", "acme/base", "--at-height", &then]);
     assert_eq!(past["aliases"][0]["version"], "1.0.0", "{past}");
     let last = past["events"].as_array().unwrap().last().unwrap();
     assert_eq!(last["event"]["event"], "alias_set", "{past}");
-    let by_alias = shown(&bob, &["show", "acme/base:stable"]);
+    let by_alias = bob.shown(&["show", "acme/base:stable"]);
     assert_eq!(by_alias["id"]["version"], "1.1.0", "{by_alias}");
     let alias = ["--alias", "acme/base:stable", "--at-height", &then];
     let proof = audited(&bob, &network, &alias);
@@ -170,9 +161,9 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
         "stage=production",
         "team=ml",
     ];
-    shown(&alice, &tags);
-    shown(&alice, &["tag", "remove", "acme/base@1.1.0", "team"]);
-    let tags = shown(&bob, &["tag", "list", "acme/base@1.1.0"]);
+    alice.shown(&tags);
+    alice.shown(&["tag", "remove", "acme/base@1.1.0", "team"]);
+    let tags = bob.shown(&["tag", "list", "acme/base@1.1.0"]);
     assert_eq!(
         (&tags[0]["value"], &tags[1]["value"]),
         (&"production".into(), &Value::Null)
@@ -180,17 +171,14 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
 
     // Two certifiers under a policy.
     for certifier in [&carol_id, &dave_id] {
-        shown(
-            &alice,
-            &[
-                "role",
-                "grant",
-                certifier,
-                "certifier",
-                "--namespace",
-                "acme",
-            ],
-        );
+        alice.shown(&[
+            "role",
+            "grant",
+            certifier,
+            "certifier",
+            "--namespace",
+            "acme",
+        ]);
     }
     let named = ["--certifier", &carol_id, "--certifier", &dave_id];
     let mut policy = vec![
@@ -203,15 +191,14 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
         "safety",
     ];
     policy.extend(named);
-    shown(&alice, &policy);
+    alice.shown(&policy);
     let certify = |person: &Person, verdict: &str| {
         let statement = ["--statement", text(&report), "--verdict", verdict];
         let mut words = vec!["certify", "acme/base:stable", "--check", "safety"];
         words.extend(statement);
         person.cairn(&words)
     };
-    let standing =
-        || shown(&bob, &["certification", "list", "acme/base:stable"])["standing"].take();
+    let standing = || bob.shown(&["certification", "list", "acme/base:stable"])["standing"].take();
     certify(&bob, "passed").expect_code(15);
     certify(&carol, "passed").expect_code(0);
     let half = standing();
@@ -230,7 +217,7 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
         reason[0],
         reason[1],
     ];
-    shown(&carol, &revoke);
+    carol.shown(&revoke);
     assert_eq!(standing()["certified"], false);
     let certified = audited(&bob, &network, &["acme/base@1.1.0", "--certifications"]);
     assert_eq!(
@@ -242,19 +229,13 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
     // Access is asked for, granted and revoked.
     pull(&bob, &network, "acme/tuned@1.0.0", "early", &[]).expect_code(15);
     let why = ["--reason", "to evaluate it"];
-    shown(
-        &bob,
-        &["request-access", "acme/tuned@1.0.0", why[0], why[1]],
-    );
-    let asked = shown(&alice, &["access", "acme/tuned@1.0.0"]);
+    bob.shown(&["request-access", "acme/tuned@1.0.0", why[0], why[1]]);
+    let asked = alice.shown(&["access", "acme/tuned@1.0.0"]);
     assert_eq!(asked["requests"][0]["state"], "open", "{asked}");
-    shown(&alice, &["grant", "acme/tuned@1.0.0", &bob_id]);
+    alice.shown(&["grant", "acme/tuned@1.0.0", &bob_id]);
     pull(&bob, &network, "acme/tuned@1.0.0", "granted", &[]).expect_code(0);
     let ended = ["--reason", "it was evaluated"];
-    shown(
-        &alice,
-        &["revoke", "acme/tuned@1.0.0", &bob_id, ended[0], ended[1]],
-    );
+    alice.shown(&["revoke", "acme/tuned@1.0.0", &bob_id, ended[0], ended[1]]);
     pull(&bob, &network, "acme/tuned@1.0.0", "revoked", &[]).expect_code(15);
 
     // The node is back.
@@ -263,22 +244,16 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
     network.wait_for_height(height);
 
     // A version is withdrawn: it is refused unless somebody insists, and nothing points at it any more.
-    shown(
-        &alice,
-        &["deprecate", "acme/base@1.0.0", "--reason", "use 1.1.0"],
-    );
+    alice.shown(&["deprecate", "acme/base@1.0.0", "--reason", "use 1.1.0"]);
     pull(&bob, &network, "acme/base@1.0.0", "deprecated", &[])
         .expect_code(0)
         .expect_message("use 1.1.0");
-    shown(
-        &alice,
-        &[
-            "yank",
-            "acme/base@1.0.0",
-            "--reason",
-            "it leaks its training data",
-        ],
-    );
+    alice.shown(&[
+        "yank",
+        "acme/base@1.0.0",
+        "--reason",
+        "it leaks its training data",
+    ]);
     let yanked = pull(&bob, &network, "acme/base@1.0.0", "yanked", &[]);
     yanked
         .expect_code(13)
@@ -301,14 +276,14 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
     assert!(none["records"][0]["value"].is_null(), "{none}");
 
     // The model changes hands when the other wants it.
-    shown(&alice, &["transfer", "propose", "acme/base", &bob_id]);
+    alice.shown(&["transfer", "propose", "acme/base", &bob_id]);
     alice
         .cairn(&["transfer", "accept", "acme/base"])
         .expect_code(15);
-    shown(&bob, &["transfer", "accept", "acme/base"]);
-    let transfer = shown(&alice, &["transfer", "show", "acme/base"]);
+    bob.shown(&["transfer", "accept", "acme/base"]);
+    let transfer = alice.shown(&["transfer", "show", "acme/base"]);
     assert_eq!(transfer["data"]["state"], "accepted", "{transfer}");
-    let models = shown(&bob, &["list", "acme"]);
+    let models = bob.shown(&["list", "acme"]);
     assert!(
         models[0]["model"]["owner"]
             .as_str()
@@ -326,8 +301,8 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
     ];
     let mut words = vec!["provenance", "record", "acme/base"];
     words.extend(step);
-    shown(&bob, &words);
-    let steps = shown(&alice, &["provenance", "list", "acme/base@1.0.0"]);
+    bob.shown(&words);
+    let steps = alice.shown(&["provenance", "list", "acme/base@1.0.0"]);
     assert_eq!(steps.as_array().unwrap().len(), 1, "{steps}");
 
     // Both readers have every event once and in order, through the death of the node, and so has whoever asks anew.
@@ -338,7 +313,7 @@ fn the_life_of_a_model_by_commands_alone_and_every_event_of_it_once() {
     assert_eq!(all.events(), everything);
     let ours = history(&alice, &of_base);
     assert_eq!(of_one.events(), ours);
-    let log = shown(&bob, &["log", "acme/base"]);
+    let log = bob.shown(&["log", "acme/base"]);
     let kinds = |events: &[Value]| -> Vec<Value> {
         events.iter().map(|event| event["event"].clone()).collect()
     };
@@ -390,7 +365,7 @@ fn a_reader_follows_the_data_key_that_is_in_force_and_notices_other_bytes_under_
     let mut network = Network::start(4);
     let (alice, bob) = (network.person("alice"), network.person("bob"));
     let bob_id = network.account("bob").id.to_string();
-    shown(&alice, &["namespace", "create", "acme"]);
+    alice.shown(&["namespace", "create", "acme"]);
     push(
         &alice,
         &network,
@@ -407,7 +382,7 @@ fn a_reader_follows_the_data_key_that_is_in_force_and_notices_other_bytes_under_
         &other.parse().unwrap(),
     ));
 
-    let access = shown(&alice, &["access", id]);
+    let access = alice.shown(&["access", id]);
     assert_eq!(access["rekeys"][0]["generation"], 1, "{access}");
     // bob has the key that was replaced; alice has the new one, and sees that it opens another model.
     let old = pull(&bob, &network, id, "after", &[]);

@@ -16,18 +16,6 @@ use std::sync::Arc;
 /// Bytes of the file that stays the same: two chunks.
 const WEIGHTS: usize = 5_000_000;
 
-fn shown(person: &Person, arguments: &[&str]) -> Value {
-    let outcome = with_json(person, arguments);
-    outcome.expect_code(0);
-    outcome.json()
-}
-
-fn with_json(person: &Person, arguments: &[&str]) -> Outcome {
-    let mut words = arguments.to_vec();
-    words.push("--json");
-    person.cairn(&words)
-}
-
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
@@ -46,7 +34,7 @@ fn push(person: &Person, model: &Path, version: &str, readers: &[&str]) -> u64 {
     for reader in readers {
         words.extend(["--reader", reader]);
     }
-    shown(person, &words)["bytes_sent"].as_u64().unwrap()
+    person.shown(&words)["bytes_sent"].as_u64().unwrap()
 }
 
 fn pull(person: &Person, version: &str, target: &Path) -> Outcome {
@@ -76,13 +64,10 @@ fn a_rekeyed_version_opens_for_its_readers_and_not_with_the_key_that_somebody_ke
         .clone()
         .with("CAIRN_KEY", text(&folder.join("carol.key")));
     let card = folder.join("carol.card");
-    let made = shown(
-        &carol,
-        &["keygen", "--name", "Carol", "--card", text(&card)],
-    );
+    let made = carol.shown(&["keygen", "--name", "Carol", "--card", text(&card)]);
     let carol_id = made["account"].as_str().unwrap().to_owned();
-    shown(&alice, &["account", "admit", text(&card)]);
-    shown(&alice, &["namespace", "create", "acme"]);
+    alice.shown(&["account", "admit", text(&card)]);
+    alice.shown(&["namespace", "create", "acme"]);
 
     let model = folder.join("model");
     fs::create_dir_all(&model).unwrap();
@@ -104,16 +89,19 @@ fn a_rekeyed_version_opens_for_its_readers_and_not_with_the_key_that_somebody_ke
     };
     let before = manifests();
     let revoke = ["revoke", "acme/net@1.0.0", &bob_id, "--reason", "left"];
-    shown(&alice, &revoke);
+    alice.shown(&revoke);
     pull(&bob, "1.0.0", &folder.join("again")).expect_code(15);
     // Nothing that Bob may know is used for what comes after.
     assert!(push(&alice, &model, "1.2.0", &[&carol_id]) > WEIGHTS as u64);
 
     // Whoever cannot read it cannot encrypt it anew, and whoever has no right to it does not get so far as the ledger.
-    with_json(&bob, &["model", "rekey", "acme/net@1.0.0"]).expect_code(15);
-    with_json(&carol, &["model", "rekey", "acme/net@1.0.0"]).expect_code(15);
+    bob.cairn_json(&["model", "rekey", "acme/net@1.0.0"])
+        .expect_code(15);
+    carol
+        .cairn_json(&["model", "rekey", "acme/net@1.0.0"])
+        .expect_code(15);
 
-    let rekeyed = shown(&alice, &["model", "rekey", "acme/net@1.0.0"]);
+    let rekeyed = alice.shown(&["model", "rekey", "acme/net@1.0.0"]);
     assert_eq!(rekeyed["skipped"], serde_json::json!([]));
     let rekeyed = rekeyed["rekeyed"].as_array().unwrap();
     let ids: Vec<&str> = rekeyed

@@ -14,14 +14,6 @@ use std::time::Duration;
 /// How long a catalogue may take to come as far as its ledger.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-fn shown(person: &Person, arguments: &[&str]) -> Value {
-    let mut words = arguments.to_vec();
-    words.push("--json");
-    let outcome = person.cairn(&words);
-    outcome.expect_code(0);
-    outcome.json()
-}
-
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
@@ -35,7 +27,7 @@ fn push(person: &Person, network: &Network, name: &str, version: &str, metadata:
     let file = folder.join("metadata.json");
     std::fs::write(&file, metadata).unwrap();
     let words = ["push", text(&model), "--name", name, "--version", version];
-    let pushed = shown(person, &[&words[..], &["--metadata", text(&file)]].concat());
+    let pushed = person.shown(&[&words[..], &["--metadata", text(&file)]].concat());
     pushed["height"].as_u64().unwrap()
 }
 
@@ -51,7 +43,7 @@ fn wait(network: &Network, node: usize, height: u64) -> SearchPage {
 
 /// What is found, as references.
 fn found(person: &Person, arguments: &[&str]) -> Vec<String> {
-    let page = shown(person, &[&["search"], arguments].concat());
+    let page = person.shown(&[&["search"], arguments].concat());
     let items = page["items"].as_array().unwrap().iter();
     let reference = |item: &Value| {
         let (namespace, name) = (&item["model"]["namespace"], &item["model"]["name"]);
@@ -81,9 +73,9 @@ fn everything_is_found_each_way_and_again_after_the_catalogue_was_lost() {
         network.account("bob").id.to_string(),
         network.account("alice").id.to_string(),
     );
-    shown(&alice, &["namespace", "create", "acme"]);
+    alice.shown(&["namespace", "create", "acme"]);
     let role = ["role", "grant", &bob_id, "certifier", "--namespace", "acme"];
-    shown(&alice, &role);
+    alice.shown(&role);
     push(
         &alice,
         &network,
@@ -105,12 +97,9 @@ fn everything_is_found_each_way_and_again_after_the_catalogue_was_lost() {
         "1.0.0",
         r#"{"task":"images"}"#,
     );
-    shown(&alice, &["describe", "acme/vision", "Sees what there is"]);
-    shown(
-        &alice,
-        &["tag", "add", "acme/bert@1.1.0", "stage=production"],
-    );
-    shown(&alice, &["tag", "add", "acme/vision", "team=eyes"]);
+    alice.shown(&["describe", "acme/vision", "Sees what there is"]);
+    alice.shown(&["tag", "add", "acme/bert@1.1.0", "stage=production"]);
+    alice.shown(&["tag", "add", "acme/vision", "team=eyes"]);
     let report = network.folder().join("report.txt");
     std::fs::write(&report, "safe").unwrap();
     let bob = network
@@ -124,12 +113,9 @@ fn everything_is_found_each_way_and_again_after_the_catalogue_was_lost() {
         "--verdict",
         "passed",
     ];
-    shown(
-        &bob,
-        &[&certify[..], &["--statement", text(&report)]].concat(),
-    );
+    bob.shown(&[&certify[..], &["--statement", text(&report)]].concat());
     let yank = ["yank", "acme/bert@1.0.0", "--reason", "it leaks"];
-    let height = shown(&alice, &yank)["height"].as_u64().unwrap();
+    let height = alice.shown(&yank)["height"].as_u64().unwrap();
 
     let every_way = |person: &Person| {
         let (first, second, vision) = ("acme/bert@1.0.0", "acme/bert@1.1.0", "acme/vision@1.0.0");
@@ -185,7 +171,7 @@ fn everything_is_found_each_way_and_again_after_the_catalogue_was_lost() {
     network.kill(3);
     let other = alice.clone().with("CAIRN_NODES", network.nodes(&[0]));
     let tag = ["tag", "add", "acme/vision@1.0.0", "late=yes"];
-    let late = shown(&other, &tag)["height"].as_u64().unwrap();
+    let late = other.shown(&tag)["height"].as_u64().unwrap();
     network.launch(3);
     wait(&network, 3, late);
     every_way(&alice);
@@ -230,7 +216,7 @@ fn everything_is_found_each_way_and_again_after_the_catalogue_was_lost() {
     );
     network.expect_goes_on("after");
     assert_eq!(
-        shown(&alice, &["show", "acme/bert@1.1.0"])["id"]["version"],
+        alice.shown(&["show", "acme/bert@1.1.0"])["id"]["version"],
         "1.1.0"
     );
     let both = alice.clone().with("CAIRN_NODES", network.nodes(&[3, 0]));

@@ -2,7 +2,7 @@
 
 use crate::support::s3_server::{self, S3Server};
 use crate::support::{noise, tree, write};
-use crate::{person, pull, push, shown};
+use crate::{person, pull, push};
 use cairn_tests::{Network, Person};
 use serde_json::Value;
 use std::path::Path;
@@ -43,7 +43,7 @@ fn three_versions(
 
     // Whoever lost access has had the keys of these files: from here on they have others.
     let id = format!("{model}@1.0.0");
-    shown(alice, &["revoke", &id, bob_id, "--reason", "left"]);
+    alice.shown(&["revoke", &id, bob_id, "--reason", "left"]);
     let third = push(alice, &files, &format!("{model}@1.2.0"), more);
     assert!(sent(&third) > LARGE as u64, "{third}");
     let fourth = push(alice, &files, &format!("{model}@1.3.0"), more);
@@ -67,7 +67,7 @@ fn a_second_push_sends_the_file_that_changed_and_no_key_from_before_a_revocation
     let store = s3_server::address(server.address, "p").to_string();
     let (alice, bob) = (person(&network, "alice"), person(&network, "bob"));
     let bob_id = network.account("bob").id.to_string();
-    shown(&alice, &["namespace", "create", "acme"]);
+    alice.shown(&["namespace", "create", "acme"]);
     let people = [&alice, &bob];
     three_versions(&network, people, &bob_id, "acme/node", &[]);
     three_versions(

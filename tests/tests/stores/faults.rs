@@ -4,7 +4,7 @@
 use crate::support::proxy::{Fault, Proxy};
 use crate::support::s3_server::{self, BUCKET, S3Server};
 use crate::support::{noise, tree, write};
-use crate::{person, pull, push, shown, text};
+use crate::{person, pull, push, text};
 use cairn_tests::{Network, Person};
 use std::path::PathBuf;
 use tokio::runtime::Runtime;
@@ -31,7 +31,7 @@ impl Setup {
     fn new() -> Self {
         let network = Network::start(4);
         let alice = person(&network, "alice");
-        shown(&alice, &["namespace", "create", "acme"]);
+        alice.shown(&["namespace", "create", "acme"]);
         let server = S3Server::start();
         let runtime = Runtime::new().unwrap();
         let proxy = runtime.block_on(Proxy::start(server.address));
@@ -125,7 +125,7 @@ fn a_store_that_goes_away_in_the_middle_ends_the_command_and_the_next_one_goes_o
     failed.expect_code(16).expect_message(&behind);
     setup.alice.cairn(&["show", ID]).expect_code(14);
     setup.proxy.set(Fault::None);
-    let pushed = shown(&setup.alice, &words);
+    let pushed = setup.alice.shown(&words);
     let sent = pushed["bytes_sent"].as_u64().unwrap();
     assert!(sent < 34 * MEBIBYTE, "{sent}");
 

@@ -2,7 +2,7 @@
 
 use crate::support::s3_server::{self, BUCKET, S3Server};
 use crate::support::{noise, write};
-use crate::{manifest_blobs, on_nodes, person, pull, push, shown, text};
+use crate::{manifest_blobs, on_nodes, person, pull, push, text};
 use cairn_artifacts::StoredManifest;
 use cairn_crypto::Digest;
 use cairn_tests::{Network, Person};
@@ -133,7 +133,7 @@ fn keep(network: &Network, alice: &Person, kept: &Kept<'_>, name: &str) {
 fn keepers_of_a_folder_and_of_a_bucket_remove_what_no_version_needs_and_find_what_is_damaged() {
     let mut network = Network::start(4);
     let alice = person(&network, "alice");
-    shown(&alice, &["namespace", "create", "acme"]);
+    alice.shown(&["namespace", "create", "acme"]);
     // One version lies with a node alone.
     let model = network.folder().join("elsewhere");
     write(&model, "weights", b"elsewhere");

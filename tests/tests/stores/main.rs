@@ -39,20 +39,11 @@ pub(crate) fn person(network: &Network, name: &str) -> Person {
         .with("AWS_SECRET_ACCESS_KEY", "secret")
 }
 
-/// Runs `cairn` with `--json`, and gives what it shows.
-pub(crate) fn shown(person: &Person, arguments: &[&str]) -> Value {
-    let mut words = arguments.to_vec();
-    words.push("--json");
-    let outcome = person.cairn(&words);
-    outcome.expect_code(0);
-    outcome.json()
-}
-
 pub(crate) fn push(person: &Person, model: &Path, id: &str, more: &[&str]) -> Value {
     let (name, version) = id.split_once('@').unwrap();
     let mut words = vec!["push", text(model), "--name", name, "--version", version];
     words.extend(more);
-    shown(person, &words)
+    person.shown(&words)
 }
 
 pub(crate) fn pull(person: &Person, id: &str, copy: &Path, more: &[&str]) -> Outcome {

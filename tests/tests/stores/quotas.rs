@@ -1,7 +1,7 @@
 //! What a namespace may have of a node's blob store, and what nodes measure of all of it.
 
 use crate::support::{noise, write};
-use crate::{on_nodes, person, pull, push, shown, text};
+use crate::{on_nodes, person, pull, push, text};
 use cairn_api::token::scope::{BLOBS_READ, BLOBS_WRITE};
 use cairn_crypto::Digest;
 use cairn_tests::Network;
@@ -31,7 +31,7 @@ fn value(text: &str, line: &str) -> f64 {
 }
 
 fn usage(person: &cairn_tests::Person, namespace: &str) -> Value {
-    shown(person, &["namespace", "usage", namespace])[0].clone()
+    person.shown(&["namespace", "usage", namespace])[0].clone()
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn a_namespace_has_its_quota_of_a_node_and_no_byte_more_and_the_others_are_not_t
     let only = network.nodes(&[0]);
     let alice = person(&network, "alice").with("CAIRN_NODES", only);
     for namespace in ["acme", "other"] {
-        shown(&alice, &["namespace", "create", namespace]);
+        alice.shown(&["namespace", "create", namespace]);
     }
     let model = network.folder().join("model");
     write(&model, "weights", &noise(1, 9 << 20));
@@ -124,7 +124,7 @@ fn whoever_sends_a_blob_says_for_whom(network: &Network) {
 fn a_node_measures_its_stores_and_its_cryptography_while_it_works() {
     let mut network = Network::start(4);
     let alice = person(&network, "alice").with("CAIRN_NODES", network.nodes(&[0]));
-    shown(&alice, &["namespace", "create", "acme"]);
+    alice.shown(&["namespace", "create", "acme"]);
     let model = network.folder().join("model");
     write(&model, "weights", &noise(1, 9 << 20));
     push(&alice, &model, "acme/net@1.0.0", &[]);

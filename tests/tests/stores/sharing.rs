@@ -5,7 +5,7 @@ use crate::support::redis_server::RedisServer;
 use crate::support::s3_server::{self, BUCKET, S3Server};
 use crate::support::services::executable;
 use crate::support::{sample_model, tree, write};
-use crate::{manifest_blobs, on_nodes, person, pull, push, shown, text};
+use crate::{manifest_blobs, on_nodes, person, pull, push, text};
 use cairn_artifacts::cache::{AnyCache, BlobCache};
 use cairn_crypto::Digest;
 use cairn_tests::Network;
@@ -23,7 +23,7 @@ fn a_signed_model_goes_through_a_bucket_to_another_account_and_the_openssf_tool_
     let model = network.folder().join("model");
     sample_model(&model);
 
-    shown(&alice, &["namespace", "create", "acme"]);
+    alice.shown(&["namespace", "create", "acme"]);
     let private = keys.private_path();
     let more = [
         "--store",
@@ -99,7 +99,7 @@ fn caches_stand_in_for_a_store_that_is_gone_and_are_neither_believed_nor_missed(
     let alice = person(&network, "alice");
     let model = network.folder().join("model");
     sample_model(&model);
-    shown(&alice, &["namespace", "create", "acme"]);
+    alice.shown(&["namespace", "create", "acme"]);
     push(&alice, &model, "acme/bert@1.0.0", &["--store", &store]);
     let mut number = 0;
     let mut pulled_with = |cache: &str| {
