@@ -148,6 +148,14 @@ impl BlobStore for NodeBlobStore {
     }
 
     async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<(), StoreError> {
+        // A node refuses it before it reads it, and the connection may break before its answer is read.
+        if bytes.len() as u64 > MAX_STORED_MANIFEST {
+            return Err(StoreError::TooLarge {
+                store: self.name(),
+                digest: *digest,
+                limit: MAX_STORED_MANIFEST,
+            });
+        }
         let call = self.call(Method::PUT, digest, bytes);
         self.ask(&call, digest).await.map(|_| ())
     }
