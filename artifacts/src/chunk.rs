@@ -1,7 +1,7 @@
 //! Cutting files into chunks, and the encryption of one chunk.
 //!
 //! Every chunk has its own AES-256-GCM key, HKDF-SHA-256 of the file's key with the info
-//! `"cairn/chunk/v1" || 0x00 || borsh(file id, index, last?, SHA-256 of the plaintext chunk)`, and
+//! `"cairn/chunk/v1" || 0x00 || borsh(file id, index, last?, BLAKE3 of the plaintext chunk)`, and
 //! so the nonce can be zero: a key never meets a second plaintext, not even when a file changes
 //! while an interrupted push is resumed. A chunk moved to another place, file or version meets a
 //! key under which it does not open. What is stored, the blob, is the ciphertext followed by the
@@ -12,7 +12,7 @@ use std::fmt;
 use aws_lc_rs::rand;
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::aead::{self, NONCE_LEN, TAG_LEN};
-use cairn_crypto::{Digest, domain, signing_bytes};
+use cairn_crypto::{domain, signing_bytes};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::error::PackageError;
@@ -70,6 +70,19 @@ impl fmt::Debug for FileSecret {
     }
 }
 
+/// What tells the contents of a chunk apart: the BLAKE3 digest of its plaintext, of 32 bytes. Opening the chunk takes it,
+/// and it stands in the encrypted part of a manifest only. What the ledger, a signature or a store refers to is SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+pub struct ContentTag([u8; 32]);
+
+impl ContentTag {
+    /// The tag of a plaintext.
+    #[must_use]
+    pub fn of(plaintext: &[u8]) -> Self {
+        Self(*blake3::hash(plaintext).as_bytes())
+    }
+}
+
 /// The place of a chunk in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Place {
@@ -94,19 +107,19 @@ impl Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotThisChunk;
 
-/// Encrypts a chunk in place and returns the SHA-256 of its plaintext, which opening it takes.
+/// Encrypts a chunk in place and returns the tag of its plaintext, which opening it takes.
 ///
 /// The buffer grows by [`SEAL_OVERHEAD`] bytes.
 #[must_use]
-pub fn seal(secret: &FileSecret, place: Place, buffer: &mut Vec<u8>) -> Digest {
-    let plain = Digest::of(buffer);
-    let key = key(secret, place, &plain);
+pub fn seal(secret: &FileSecret, place: Place, buffer: &mut Vec<u8>) -> ContentTag {
+    let tag = ContentTag::of(buffer);
+    let key = key(secret, place, &tag);
     aead::seal_in_place(&key, &[0; NONCE_LEN], &[], buffer)
         .expect("a chunk is far below the limit of AES-GCM");
-    plain
+    tag
 }
 
-/// Decrypts a blob in place; `plain` is what [`seal`] returned.
+/// Decrypts a blob in place; `tag` is what [`seal`] returned.
 ///
 /// # Errors
 /// [`NotThisChunk`] if it was not sealed under exactly these, or was altered; the buffer is then
@@ -114,18 +127,18 @@ pub fn seal(secret: &FileSecret, place: Place, buffer: &mut Vec<u8>) -> Digest {
 pub fn open(
     secret: &FileSecret,
     place: Place,
-    plain: &Digest,
+    tag: &ContentTag,
     buffer: &mut Vec<u8>,
 ) -> Result<(), NotThisChunk> {
-    let key = key(secret, place, plain);
+    let key = key(secret, place, tag);
     let opened = aead::open_in_place(&key, &[0; NONCE_LEN], &[], buffer);
     let length = opened.map(|plaintext| plaintext.len());
     buffer.truncate(length.unwrap_or(0));
     length.map(drop).map_err(|_| NotThisChunk)
 }
 
-fn key(secret: &FileSecret, place: Place, plain: &Digest) -> zeroize::Zeroizing<[u8; 32]> {
-    let info = signing_bytes(domain::CHUNK, &(secret.id, place.index, place.last, *plain));
+fn key(secret: &FileSecret, place: Place, tag: &ContentTag) -> zeroize::Zeroizing<[u8; 32]> {
+    let info = signing_bytes(domain::CHUNK, &(secret.id, place.index, place.last, *tag));
     aead::hkdf(&secret.key, &[], &info)
 }
 
@@ -164,12 +177,12 @@ mod tests {
             last: false,
         };
         let mut blob = b"weights".to_vec();
-        let plain = seal(&secret, place, &mut blob);
-        let tried = |secret: &FileSecret, place: Place, plain: &Digest, blob: &[u8]| {
+        let tag = seal(&secret, place, &mut blob);
+        let tried = |secret: &FileSecret, place: Place, tag: &ContentTag, blob: &[u8]| {
             let mut buffer = blob.to_vec();
-            open(secret, place, plain, &mut buffer).map(|()| buffer)
+            open(secret, place, tag, &mut buffer).map(|()| buffer)
         };
-        assert_eq!(tried(&secret, place, &plain, &blob).unwrap(), b"weights");
+        assert_eq!(tried(&secret, place, &tag, &blob).unwrap(), b"weights");
 
         let moved = Place { index: 4, ..place };
         let cut = Place {
@@ -181,18 +194,18 @@ mod tests {
             key: secret.key,
             id: [9; 16],
         };
-        let other_content = Digest::of(b"weighty");
-        assert_eq!(tried(&secret, moved, &plain, &blob), Err(NotThisChunk));
-        assert_eq!(tried(&secret, cut, &plain, &blob), Err(NotThisChunk));
-        assert_eq!(tried(&other_file, place, &plain, &blob), Err(NotThisChunk));
-        assert_eq!(tried(&other_id, place, &plain, &blob), Err(NotThisChunk));
+        let other_content = ContentTag::of(b"weighty");
+        assert_eq!(tried(&secret, moved, &tag, &blob), Err(NotThisChunk));
+        assert_eq!(tried(&secret, cut, &tag, &blob), Err(NotThisChunk));
+        assert_eq!(tried(&other_file, place, &tag, &blob), Err(NotThisChunk));
+        assert_eq!(tried(&other_id, place, &tag, &blob), Err(NotThisChunk));
         assert_eq!(
             tried(&secret, place, &other_content, &blob),
             Err(NotThisChunk)
         );
         for short in 0..SEAL_OVERHEAD {
             assert_eq!(
-                tried(&secret, place, &plain, &blob[..short]),
+                tried(&secret, place, &tag, &blob[..short]),
                 Err(NotThisChunk)
             );
         }
@@ -207,11 +220,11 @@ mod tests {
         };
         let (before, after) = ([0_u8; 64], [1_u8; 64]);
         let (mut first, mut second) = (before.to_vec(), after.to_vec());
-        let digests = (
+        let tags = (
             seal(&secret, place, &mut first),
             seal(&secret, place, &mut second),
         );
-        assert_ne!(digests.0, digests.1);
+        assert_ne!(tags.0, tags.1);
         let stream = |blob: &[u8], plain: &[u8]| -> Vec<u8> {
             blob.iter().zip(plain).map(|(a, b)| a ^ b).collect()
         };
@@ -230,16 +243,16 @@ mod tests {
             let secret = FileSecret::generate().unwrap();
             let place = Place { index, last };
             let mut blob = content.clone();
-            let plain = seal(&secret, place, &mut blob);
+            let tag = seal(&secret, place, &mut blob);
             prop_assert_eq!(blob.len(), content.len() + SEAL_OVERHEAD);
 
             let mut opened = blob.clone();
-            open(&secret, place, &plain, &mut opened).unwrap();
+            open(&secret, place, &tag, &mut opened).unwrap();
             prop_assert_eq!(&opened, &content);
 
             let at = flip.index(blob.len());
             blob[at] ^= 1 << bit;
-            prop_assert_eq!(open(&secret, place, &plain, &mut blob), Err(NotThisChunk));
+            prop_assert_eq!(open(&secret, place, &tag, &mut blob), Err(NotThisChunk));
             prop_assert!(blob.is_empty());
         }
     }

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,11 +25,14 @@ use tokio::task::spawn_blocking;
 use crate::error::StoreError;
 use crate::store::{BlobInventory, BlobStore, KeptBlob};
 use crate::stored::MAX_STORED_MANIFEST;
+use crate::uncached;
 
 /// A temporary file of this age belongs to no write that still goes on.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Pieces of a body that may wait for the disk.
 const WAITING_PIECES: usize = 16;
+/// Bytes that are written at once: pieces of a body are gathered until there are as many.
+const GATHERED: usize = 1024 * 1024;
 /// How often it is noted that a blob is asked for.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(10 * 60);
 /// Blobs that a listing may be ahead of its reader.
@@ -212,8 +215,9 @@ impl BlobStore for DiskStore {
                 folder.note_use(&digest);
                 return Ok(());
             }
-            let mut write = PendingBlob::begin(&folder, &digest)?;
-            write.write(&bytes)?;
+            let write = PendingBlob::begin(&folder, &digest)?;
+            uncached::write_all_at(&write.file, &bytes, 0)
+                .map_err(folder.io("write", &write.temporary))?;
             write.place()
         })
         .await
@@ -226,7 +230,7 @@ impl BlobStore for DiskStore {
 
     async fn get_unchecked(&self, digest: &Digest) -> Result<Bytes, StoreError> {
         let (folder, digest) = (Arc::clone(&self.folder), *digest);
-        self.run(move || Ok(folder.read_unchecked(&digest)?.0.into()))
+        self.run(move || Ok(folder.read_unchecked(&digest)?.0))
             .await
     }
 
@@ -369,12 +373,12 @@ impl Folder {
             self.set_aside(digest, &file);
             return Err(error);
         }
-        Ok(Bytes::from(bytes))
+        Ok(bytes)
     }
 
-    fn read_unchecked(&self, digest: &Digest) -> Result<(Vec<u8>, File), StoreError> {
+    fn read_unchecked(&self, digest: &Digest) -> Result<(Bytes, File), StoreError> {
         let path = self.place(digest);
-        let mut file = match File::open(&path) {
+        let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return Err(StoreError::NotFound {
@@ -389,11 +393,8 @@ impl Folder {
             self.set_aside(digest, &file);
             return Err(self.too_large(digest, MAX_STORED_MANIFEST));
         }
-        let mut bytes = Vec::with_capacity(length as usize);
-        (&mut file)
-            .take(MAX_STORED_MANIFEST)
-            .read_to_end(&mut bytes)
-            .map_err(self.io("read", &path))?;
+        let bytes =
+            uncached::read_exact_at(&file, length as usize, 0).map_err(self.io("read", &path))?;
         Ok((bytes, file))
     }
 
@@ -511,6 +512,10 @@ struct PendingBlob<'a> {
     digest: Digest,
     hasher: Hasher,
     file: File,
+    /// What is in the file.
+    written: u64,
+    /// What comes after it.
+    gathered: Vec<u8>,
     temporary: PathBuf,
     kept: bool,
 }
@@ -532,6 +537,8 @@ impl<'a> PendingBlob<'a> {
             digest: *digest,
             hasher: Hasher::new(),
             file,
+            written: 0,
+            gathered: Vec::new(),
             temporary,
             kept: false,
         })
@@ -539,16 +546,22 @@ impl<'a> PendingBlob<'a> {
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         self.hasher.update(bytes);
-        self.write(bytes)
+        self.gathered.extend_from_slice(bytes);
+        let whole = self.gathered.len() / GATHERED * GATHERED;
+        self.write(whole)
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.file
-            .write_all(bytes)
-            .map_err(self.folder.io("write", &self.temporary))
+    /// Writes the first of what is gathered.
+    fn write(&mut self, length: usize) -> Result<(), StoreError> {
+        uncached::write_all_at(&self.file, &self.gathered[..length], self.written)
+            .map_err(self.folder.io("write", &self.temporary))?;
+        self.gathered.drain(..length);
+        self.written += length as u64;
+        Ok(())
     }
 
     fn keep(mut self) -> Result<(), StoreError> {
+        self.write(self.gathered.len())?;
         let hasher = std::mem::replace(&mut self.hasher, Hasher::new());
         self.folder.check(&self.digest, &hasher.finish())?;
         let folder = self.folder;

@@ -5,7 +5,6 @@ use std::time::Instant;
 use bytes::Bytes;
 use cairn_crypto::{DataKey, Digest};
 
-use crate::chunk;
 use crate::error::{PackageError, StoreError};
 use crate::manifest::Manifest;
 use crate::package::{Chunk, Package};
@@ -97,14 +96,14 @@ pub(crate) async fn open_chunk_once<S: BlobStore>(
     progress: &dyn Progress,
 ) -> Result<Bytes, PackageError> {
     let first = order(stores).next().map(|index| &stores[index]);
-    if let (Some(secret), Some(store)) = (&chunk.secret, first)
+    if let (Some(seal), Some(store)) = (&chunk.seal, first)
         && let Ok(bytes) = store.get_unchecked(&chunk.blob.digest).await
     {
-        let (secret, place, plain) = (secret.clone(), chunk.place, chunk.plain);
+        let (seal, place) = (seal.clone(), chunk.place);
         let opened = blocking(move || {
             let begun = Instant::now();
             let mut buffer = Vec::from(bytes);
-            let opened = chunk::open(&secret, place, &plain, &mut buffer);
+            let opened = seal.open(place, &mut buffer);
             opened.map(|()| (buffer, begun.elapsed()))
         });
         if let Ok((bytes, elapsed)) = opened.await?
@@ -127,13 +126,13 @@ pub(crate) async fn open_chunk<S: BlobStore>(
         path: chunk.path.clone(),
         index: chunk.place.index,
     };
-    let bytes = match &chunk.secret {
+    let bytes = match &chunk.seal {
         None => whole_blob(stores, &chunk.blob.digest, &what).await?,
-        Some(secret) => {
-            let (secret, place, plain) = (secret.clone(), chunk.place, chunk.plain);
+        Some(seal) => {
+            let (seal, place) = (seal.clone(), chunk.place);
             let decrypt = move |bytes: Bytes| {
                 let mut buffer = Vec::from(bytes);
-                chunk::open(&secret, place, &plain, &mut buffer).map(|()| Bytes::from(buffer))
+                seal.open(place, &mut buffer).map(|()| Bytes::from(buffer))
             };
             let opened = checked_blob(stores, &chunk.blob.digest, &what, decrypt).await?;
             opened.map_err(|_| wrong())?

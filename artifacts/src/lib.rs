@@ -75,6 +75,7 @@ mod scan;
 mod stage;
 mod store;
 mod stored;
+mod uncached;
 pub mod upkeep;
 pub mod vector;
 mod verify;

@@ -3,7 +3,7 @@
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::Digest;
 
-use crate::chunk::{self, FileSecret, Place, SEAL_OVERHEAD};
+use crate::chunk::{self, ContentTag, FileSecret, NotThisChunk, Place, SEAL_OVERHEAD};
 use crate::error::PackageError;
 use crate::manifest::Manifest;
 use crate::oms::Signatures;
@@ -20,13 +20,23 @@ pub(crate) struct Contents {
     pub(crate) signatures: Signatures,
 }
 
-/// How a file is stored.
+/// How a file is encrypted; `None` in a public package, whose blobs are the chunks themselves.
+pub(crate) type StoredFile = Option<SealedFile>;
+
+/// What opening the chunks of a file takes.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
-pub(crate) struct StoredFile {
-    /// Absent in a public package.
-    pub(crate) secret: Option<FileSecret>,
-    /// SHA-256 of each plaintext chunk.
-    pub(crate) chunks: Vec<Digest>,
+pub(crate) struct SealedFile {
+    pub(crate) secret: FileSecret,
+    /// One for each chunk.
+    pub(crate) tags: Vec<ContentTag>,
+}
+
+impl SealedFile {
+    fn seal(&self, index: usize) -> Option<Seal> {
+        let tag = *self.tags.get(index)?;
+        let secret = self.secret.clone();
+        Some(Seal { secret, tag })
+    }
 }
 
 /// How the embedding vector's file is stored.
@@ -52,10 +62,33 @@ pub(crate) struct Chunk {
     pub(crate) place: Place,
     /// Bytes of the plaintext.
     pub(crate) len: usize,
-    pub(crate) secret: Option<FileSecret>,
-    /// SHA-256 of the plaintext.
-    pub(crate) plain: Digest,
+    /// What opening it takes; `None` if it is stored as it is.
+    pub(crate) seal: Option<Seal>,
     pub(crate) blob: BlobRef,
+}
+
+/// What opening a chunk takes beside its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Seal {
+    pub(crate) secret: FileSecret,
+    pub(crate) tag: ContentTag,
+}
+
+impl Seal {
+    /// Decrypts the blob of the chunk at `place` in place.
+    pub(crate) fn open(&self, place: Place, buffer: &mut Vec<u8>) -> Result<(), NotThisChunk> {
+        chunk::open(&self.secret, place, &self.tag, buffer)
+    }
+}
+
+impl Chunk {
+    /// Whether this is the chunk's plaintext.
+    pub(crate) fn is(&self, plaintext: &[u8]) -> bool {
+        match &self.seal {
+            Some(seal) => ContentTag::of(plaintext) == seal.tag,
+            None => Digest::of(plaintext) == self.blob.digest,
+        }
+    }
 }
 
 /// What messages call the vector's file. It cannot be a path of the package.
@@ -89,7 +122,7 @@ impl Package {
         if entries[index].digest != *digest {
             return None;
         }
-        self.contents.files.get(index)?.secret.as_ref()
+        (self.contents.files.get(index)?.as_ref()).map(|file| &file.secret)
     }
 
     /// The chunks of all files in order, without the vector.
@@ -103,8 +136,10 @@ impl Package {
     }
 
     fn file_chunks(&self) -> usize {
-        let files = self.contents.files.iter();
-        files.map(|file| file.chunks.len()).sum()
+        let files = self.contents.manifest.files.iter();
+        files
+            .map(|file| chunk::chunk_count(file.size) as usize)
+            .sum()
     }
 
     /// The chunks of the files in order and then of the vector, as the blobs stand in their list.
@@ -116,7 +151,8 @@ impl Package {
         let vector = vector.map(|vector| (VECTOR_NAME, u64::from(vector.size), &vector.file));
         let mut rest = self.blobs.as_slice();
         files.chain(vector).flat_map(move |(path, size, stored)| {
-            let (blobs, after) = rest.split_at(stored.chunks.len().min(rest.len()));
+            let chunks = chunk::chunk_count(size) as usize;
+            let (blobs, after) = rest.split_at(chunks.min(rest.len()));
             rest = after;
             chunks_of(path, size, stored, blobs)
         })
@@ -145,7 +181,7 @@ impl Package {
         let mut chunks = 0;
         for (entry, stored) in manifest.files.iter().zip(files) {
             self.validate_file(&entry.path, entry.size, stored)?;
-            chunks += stored.chunks.len() as u64;
+            chunks += chunk::chunk_count(entry.size);
         }
         if let Some(vector) = vector {
             if vector.size as usize > MAX_VECTOR_FILE {
@@ -156,7 +192,7 @@ impl Package {
                 });
             }
             self.validate_file(VECTOR_NAME, u64::from(vector.size), &vector.file)?;
-            chunks += vector.file.chunks.len() as u64;
+            chunks += chunk::chunk_count(u64::from(vector.size));
         }
         expect_equal("blobs", self.blobs.len() as u64, chunks)?;
         for chunk in self.all_chunks() {
@@ -166,12 +202,6 @@ impl Package {
                 return Err(malformed(format!(
                     "the blob of chunk {} of {:?} has {} bytes, expected {expected}",
                     chunk.place.index, chunk.path, chunk.blob.size
-                )));
-            }
-            if self.is_public() && chunk.blob.digest != chunk.plain {
-                return Err(malformed(format!(
-                    "the blob of chunk {} of {:?} has the digest {}, expected {}",
-                    chunk.place.index, chunk.path, chunk.blob.digest, chunk.plain
                 )));
             }
         }
@@ -184,15 +214,16 @@ impl Package {
         size: u64,
         stored: &StoredFile,
     ) -> Result<(), PackageError> {
-        let (got, expected) = (stored.chunks.len() as u64, chunk::chunk_count(size));
-        if got != expected {
-            return Err(malformed(format!(
-                "{path:?} has {got} chunks, its {size} bytes make {expected}"
-            )));
-        }
-        if stored.secret.is_some() == self.is_public() {
+        if stored.is_some() == self.is_public() {
             return Err(malformed(format!(
                 "{path:?} must have a key in a private package and none in a public one"
+            )));
+        }
+        let expected = chunk::chunk_count(size);
+        let got = (stored.as_ref()).map_or(expected, |sealed| sealed.tags.len() as u64);
+        if got != expected {
+            return Err(malformed(format!(
+                "{path:?} has the tags of {got} chunks, its {size} bytes make {expected}"
             )));
         }
         Ok(())
@@ -205,16 +236,13 @@ fn chunks_of<'a>(
     stored: &'a StoredFile,
     blobs: &'a [BlobRef],
 ) -> impl Iterator<Item = Chunk> + 'a {
-    (0_u64..)
-        .zip(stored.chunks.iter().zip(blobs))
-        .map(move |(index, (plain, blob))| Chunk {
-            path: path.to_owned(),
-            place: Place::of(size, index),
-            len: chunk::chunk_len(size, index),
-            secret: stored.secret.clone(),
-            plain: *plain,
-            blob: *blob,
-        })
+    (0_u64..).zip(blobs).map(move |(index, blob)| Chunk {
+        path: path.to_owned(),
+        place: Place::of(size, index),
+        len: chunk::chunk_len(size, index),
+        seal: (stored.as_ref()).and_then(|file| file.seal(index as usize)),
+        blob: *blob,
+    })
 }
 
 fn expect_equal(what: &str, got: u64, expected: u64) -> Result<(), PackageError> {

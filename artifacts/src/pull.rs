@@ -7,7 +7,6 @@
 
 use std::fmt;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -28,6 +27,7 @@ use crate::progress::{NoProgress, Progress};
 use crate::push::{blocking, cores};
 use crate::stage::Stage;
 use crate::store::BlobStore;
+use crate::uncached;
 
 /// Chunks that may wait for the hashing thread.
 const WAITING_CHUNKS: usize = 2;
@@ -221,17 +221,13 @@ async fn fetch_chunks<S: BlobStore>(
 /// The chunk, if an interrupted pull has written it.
 async fn left_in_stage(stage: &Arc<Stage>, chunk: &Chunk) -> Result<Option<Bytes>, PackageError> {
     let path = stage.place(&chunk.path);
-    let (offset, len, plain) = (
-        chunk.place.index * CHUNK_SIZE as u64,
-        chunk.len,
-        chunk.plain,
-    );
+    let chunk = chunk.clone();
     blocking(move || {
-        let mut data = vec![0; len];
-        let read =
-            Stage::open_to_read(&path).and_then(|file| file.read_exact_at(&mut data, offset));
+        let offset = chunk.place.index * CHUNK_SIZE as u64;
+        let read = Stage::open_to_read(&path)
+            .and_then(|file| uncached::read_exact_at(&file, chunk.len, offset));
         // Whatever is the matter with what is there, fetching the chunk is the remedy.
-        (read.is_ok() && Digest::of(&data) == plain).then(|| Bytes::from(data))
+        read.ok().filter(|data| chunk.is(data))
     })
     .await
 }
@@ -245,7 +241,7 @@ async fn write_chunk(stage: &Arc<Stage>, chunk: &Chunk, data: Bytes) -> Result<(
             stage.make_folder(folder)?;
         }
         (stage.open_to_write(&path))
-            .and_then(|file| file.write_all_at(&data, offset))
+            .and_then(|file| uncached::write_all_at(&file, &data, offset))
             .map_err(PackageError::io("write", &path))
     })
     .await?

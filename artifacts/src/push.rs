@@ -17,11 +17,11 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::chunk::{self, CHUNK_SIZE, FileSecret, Place};
+use crate::chunk::{self, CHUNK_SIZE, ContentTag, FileSecret, Place};
 use crate::error::PackageError;
 use crate::manifest::{Blind, FileEntry, Manifest};
 use crate::oms::{ModelSigner, Signatures};
-use crate::package::{Contents, Package, StoredFile, StoredVector, VECTOR_NAME};
+use crate::package::{Contents, Package, SealedFile, StoredVector, VECTOR_NAME};
 use crate::plan::{self, PlanFile};
 use crate::progress::{NoProgress, Progress};
 use crate::read::{self, Source, Step};
@@ -30,6 +30,9 @@ use crate::store::{BlobStore, persist};
 use crate::stored::{BlobRef, StoredManifest};
 use crate::vector;
 
+/// Chunks that are sealed at the same time by default, however few cores there are.
+const LEAST_PARALLEL: usize = 4;
+
 /// How to push.
 #[derive(Clone)]
 pub struct PushOptions {
@@ -37,8 +40,8 @@ pub struct PushOptions {
     pub public: bool,
     /// The embedding vector's `.npy` file, see [`crate::vector`].
     pub vector: Option<PathBuf>,
-    /// Chunks sealed at the same time; by default one for each core. Up to `2 * parallel + 2`
-    /// chunks of 4 MiB are in memory.
+    /// Chunks sealed at the same time; by default one for each core, and four at least, because they wait for the store
+    /// as well. Up to `2 * parallel + 2` chunks of 4 MiB are in memory.
     pub parallel: usize,
     /// A private folder for the plan of the push, without which an interrupted push starts again
     /// from nothing. Use one folder for each model and generation of keys: a plan carries file keys
@@ -61,7 +64,7 @@ impl Default for PushOptions {
         Self {
             public: false,
             vector: None,
-            parallel: cores(),
+            parallel: cores().max(LEAST_PARALLEL),
             resume_dir: None,
             parent: None,
             signer: None,
@@ -279,8 +282,11 @@ fn inherited_secret(
 /// What is known of a chunk once the store has it.
 struct StoredChunk {
     source: usize,
-    index: u64,
-    plain: Digest,
+    place: Place,
+    /// What opening it takes; none in a public push.
+    tag: Option<ContentTag>,
+    /// SHA-256 of the file if it has no other chunk.
+    whole: Option<Digest>,
     blob: BlobRef,
     /// Bytes given to the store; zero if it had the blob.
     sent: u64,
@@ -298,9 +304,10 @@ enum Outcome {
 
 #[derive(Default)]
 struct SourceState {
-    chunks: Vec<Option<(Digest, BlobRef)>>,
-    /// Size and, unless it is that of the only chunk, digest.
-    end: Option<(u64, Option<Digest>)>,
+    chunks: Vec<Option<(Option<ContentTag>, BlobRef)>>,
+    size: Option<u64>,
+    /// SHA-256, from the reader or with the only chunk.
+    digest: Option<Digest>,
 }
 
 struct Transfer {
@@ -357,7 +364,11 @@ impl Transfer {
                 source,
                 size,
                 digest,
-            } => self.states[source].end = Some((size, digest)),
+            } => {
+                let state = &mut self.states[source];
+                state.size = Some(size);
+                state.digest = state.digest.or(digest);
+            }
             Outcome::Chunk(chunk) => {
                 if chunk.sent == 0 {
                     self.skipped += 1;
@@ -376,12 +387,13 @@ impl Transfer {
                 }
                 // Chunks of a file are at most what a stored manifest can hold; the index grows
                 // with what was really read.
-                let chunks = &mut self.states[chunk.source].chunks;
-                let index = chunk.index as usize;
-                if chunks.len() <= index {
-                    chunks.resize(index + 1, None);
+                let state = &mut self.states[chunk.source];
+                state.digest = state.digest.or(chunk.whole);
+                let index = chunk.place.index as usize;
+                if state.chunks.len() <= index {
+                    state.chunks.resize(index + 1, None);
                 }
-                chunks[index] = Some((chunk.plain, chunk.blob));
+                state.chunks[index] = Some((chunk.tag, chunk.blob));
             }
         }
     }
@@ -398,22 +410,16 @@ impl Transfer {
         let mut blobs = Vec::new();
         for (number, state) in self.states.into_iter().enumerate() {
             // The reader ends a source or returns an error, and every chunk was awaited.
-            let (size, digest) = state.end.ok_or(PackageError::Interrupted)?;
-            // A file of one chunk has the chunk's digest.
-            let digest = match (digest, state.chunks.as_slice()) {
-                (Some(digest), _) => digest,
-                (None, [Some((plain, _))]) => *plain,
-                (None, _) => return Err(PackageError::Interrupted),
-            };
-            let mut file = StoredFile {
-                secret: prepared.secrets[number].clone(),
-                chunks: Vec::with_capacity(state.chunks.len()),
-            };
+            let size = state.size.ok_or(PackageError::Interrupted)?;
+            let digest = state.digest.ok_or(PackageError::Interrupted)?;
+            let mut tags = Vec::with_capacity(state.chunks.len());
             for chunk in state.chunks {
-                let (plain, blob) = chunk.ok_or(PackageError::Interrupted)?;
-                file.chunks.push(plain);
+                let (tag, blob) = chunk.ok_or(PackageError::Interrupted)?;
+                tags.extend(tag);
                 blobs.push(blob);
             }
+            let secret = prepared.secrets[number].clone();
+            let file = secret.map(|secret| SealedFile { secret, tags });
             if let Some(scanned) = prepared.files.get(number) {
                 entries.push(FileEntry {
                     path: scanned.path.clone(),
@@ -483,19 +489,16 @@ impl<S: BlobStore> Worker<'_, S> {
         mut data: Vec<u8>,
     ) -> Result<StoredChunk, PackageError> {
         let secret = self.secrets[source].clone();
-        let (plain, digest, bytes, elapsed) = blocking(move || {
+        let (tag, whole, digest, bytes, elapsed) = blocking(move || {
             let begun = Instant::now();
-            let (plain, digest) = match secret {
-                Some(secret) => {
-                    let plain = chunk::seal(&secret, place, &mut data);
-                    (plain, Digest::of(&data))
-                }
-                None => {
-                    let plain = Digest::of(&data);
-                    (plain, plain)
-                }
+            let only = place.index == 0 && place.last;
+            let whole = only.then(|| Digest::of(&data));
+            let tag = secret.map(|secret| chunk::seal(&secret, place, &mut data));
+            let digest = match (tag, whole) {
+                (None, Some(whole)) => whole,
+                _ => Digest::of(&data),
             };
-            (plain, digest, Bytes::from(data), begun.elapsed())
+            (tag, whole, digest, Bytes::from(data), begun.elapsed())
         })
         .await?;
         self.progress.encrypted(bytes.len() as u64, elapsed);
@@ -517,8 +520,9 @@ impl<S: BlobStore> Worker<'_, S> {
         let _ = self.free.try_send(Vec::from(bytes));
         Ok(StoredChunk {
             source,
-            index: place.index,
-            plain,
+            place,
+            tag,
+            whole,
             blob: BlobRef { digest, size },
             sent,
         })

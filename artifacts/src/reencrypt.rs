@@ -17,7 +17,7 @@ use crate::chunk::{self, FileSecret};
 use crate::error::PackageError;
 use crate::fetch::open_chunk;
 use crate::manifest::FileEntry;
-use crate::package::{Chunk, Package, VECTOR_NAME};
+use crate::package::{Chunk, Package, Seal, StoredFile, VECTOR_NAME};
 use crate::plan::{self, PlanFile};
 use crate::progress::{NoProgress, Progress};
 use crate::push::{blocking, cores, store_manifest};
@@ -104,7 +104,7 @@ pub async fn reencrypt<F: BlobStore, T: BlobStore>(
     let progress = &options.progress;
     let mut sealed = stream::iter(chunks)
         .map(|(old, new)| async move {
-            let sealed = renew(from, to, &old, new.secret).await?;
+            let sealed = renew(from, to, &old, new.seal).await?;
             // The vector is not counted in the total.
             if old.path != VECTOR_NAME {
                 progress.advance(old.len as u64);
@@ -161,11 +161,20 @@ fn choose_keys(
     let plan = plan::prepare(plan_file, own, package.contents.vector.is_some())?;
     let files = package.contents.files.iter_mut().zip(entries);
     for ((file, entry), shared) in files.zip(shared) {
-        file.secret = shared.or_else(|| plan.files.get(&entry.path).cloned());
+        give_key(
+            file,
+            shared.or_else(|| plan.files.get(&entry.path).cloned()),
+        )?;
     }
     if let Some(vector) = &mut package.contents.vector {
-        vector.file.secret = plan.vector.clone();
+        give_key(&mut vector.file, plan.vector.clone())?;
     }
+    Ok(())
+}
+
+fn give_key(file: &mut StoredFile, secret: Option<FileSecret>) -> Result<(), PackageError> {
+    let file = file.as_mut().ok_or(PackageError::NotPrivate)?;
+    file.secret = secret.ok_or(PackageError::NotPrivate)?;
     Ok(())
 }
 
@@ -174,19 +183,19 @@ async fn renew<F: BlobStore, T: BlobStore>(
     from: &[F],
     to: &T,
     old: &Chunk,
-    secret: Option<FileSecret>,
+    seal: Option<Seal>,
 ) -> Result<(BlobRef, u64), PackageError> {
-    let secret = secret.ok_or(PackageError::NotPrivate)?;
+    let seal = seal.ok_or(PackageError::NotPrivate)?;
     let opened = open_chunk(from, old).await?;
     let place = old.place;
     let sealed = blocking(move || {
         let mut buffer = Vec::from(opened);
-        let plain = chunk::seal(&secret, place, &mut buffer);
-        (plain, Digest::of(&buffer), Bytes::from(buffer))
+        let tag = chunk::seal(&seal.secret, place, &mut buffer);
+        (tag == seal.tag, Digest::of(&buffer), Bytes::from(buffer))
     });
-    let (plain, digest, bytes) = sealed.await?;
-    // Whoever sealed it may have lied about its digest, which is a part of its key: it would not open again.
-    if plain != old.plain {
+    let (is_same, digest, bytes) = sealed.await?;
+    // Whoever sealed it may have lied about its tag, which is a part of its key: it would not open again.
+    if !is_same {
         return Err(PackageError::Chunk {
             path: old.path.clone(),
             index: place.index,

@@ -20,7 +20,7 @@ use crate::package::{Contents, Package};
 pub const MAX_STORED_MANIFEST: u64 = 64 * 1024 * 1024;
 
 const MAX_ENCODED: usize = MAX_STORED_MANIFEST as usize;
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// A chunk in a store: the SHA-256 of the blob, which is its name in every store, and its size in
 /// bytes.

@@ -21,15 +21,15 @@ pub enum Content {
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Contents {
     pub manifest: Manifest,
-    pub files: Vec<File>,
-    pub vector: Option<(u32, File)>,
+    pub files: Vec<Option<File>>,
+    pub vector: Option<(u32, Option<File>)>,
     pub signatures: (Option<Vec<u8>>, Option<Vec<u8>>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct File {
-    pub secret: Option<([u8; 32], [u8; 16])>,
-    pub chunks: Vec<Digest>,
+    pub secret: ([u8; 32], [u8; 16]),
+    pub tags: Vec<[u8; 32]>,
 }
 
 impl Stored {

@@ -3,7 +3,9 @@
 
 #![forbid(unsafe_code)]
 
+mod content;
 mod devnet;
+mod disk;
 mod execution;
 mod finality;
 mod links;
@@ -41,12 +43,22 @@ struct Arguments {
     /// Only the execution of transactions, without any network.
     #[arg(long, conflicts_with = "load_only")]
     execution_only: bool,
+    /// Only push and pull, on a network of four validators.
+    #[arg(long, conflicts_with_all = ["load_only", "execution_only"])]
+    transfer_only: bool,
     /// Only final transactions a second: no push and pull, no delays, no killed validators.
     #[arg(long)]
     load_only: bool,
     /// First port of the networks.
     #[arg(long, default_value_t = 22_000)]
     base_port: u16,
+}
+
+impl Arguments {
+    /// Whether nothing but one part is asked for.
+    fn only_one(&self) -> bool {
+        self.execution_only || self.transfer_only || self.load_only
+    }
 }
 
 fn main() -> anyhow::Result<()> {
@@ -58,27 +70,63 @@ fn main() -> anyhow::Result<()> {
         .context("cannot start the async runtime")?;
     let primitives = primitives::measure()?;
     eprintln!("{primitives}");
-    let executions = if arguments.load_only {
-        Vec::new()
-    } else {
+    let mut report = report::Report::new(primitives);
+    let all = !arguments.only_one();
+    if all || arguments.execution_only {
         // With --quick, the million takes most of the time.
         let (models, blocks): (&[usize], _) = match arguments.quick {
             true => (&[100_000], 5),
             false => (&[100_000, 1_000_000], 21),
         };
-        execution::measure(models, blocks)?
-    };
-    for figures in &executions {
-        eprintln!("{figures}");
+        report.executions = execution::measure(models, blocks)?;
+        report.executions.iter().for_each(tell);
     }
-    let sizes = match arguments.execution_only {
-        true => Vec::new(),
-        false => arguments.validators.clone(),
+    if all || arguments.transfer_only {
+        runtime.block_on(measure_transfers(&arguments, &mut report))?;
+    }
+    if all || arguments.load_only {
+        runtime.block_on(measure_load(&arguments, &mut report))?;
+    }
+    if all {
+        let delay = std::time::Duration::from_millis(50);
+        let figures = runtime.block_on(links::measure(arguments.base_port, delay))?;
+        tell(&figures);
+        report.links.push(figures);
+    }
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(())
+}
+
+/// Shows figures as soon as they are there.
+fn tell(figures: &impl std::fmt::Display) {
+    eprintln!("{figures}");
+}
+
+async fn measure_transfers(
+    arguments: &Arguments,
+    report: &mut report::Report,
+) -> anyhow::Result<()> {
+    eprintln!("== push and pull");
+    let network = devnet::Devnet::start(4, arguments.base_port)?;
+    let (through_node, to_disk, rounds) = match arguments.quick {
+        true => (128 << 20, 512 << 20, 1),
+        false => (1 << 30, 2 << 30, 5),
     };
-    let mut networks = Vec::new();
-    let mut transfers = Vec::new();
-    let mut stopped = Vec::new();
-    for validators in &sizes {
+    let figures = transfer::measure(&network, through_node, &report.primitives).await?;
+    tell(&figures);
+    report.transfers.push(figures);
+    let figures = disk::measure(&network, to_disk, rounds).await?;
+    tell(&figures);
+    report.disk.push(figures);
+    Ok(())
+}
+
+async fn measure_load(arguments: &Arguments, report: &mut report::Report) -> anyhow::Result<()> {
+    for validators in &arguments.validators {
         eprintln!("== {validators} validators");
         let mut network = devnet::Devnet::start(*validators, arguments.base_port)?;
         let transactions = match (arguments.quick, *validators) {
@@ -91,43 +139,16 @@ fn main() -> anyhow::Result<()> {
             transactions: arguments.transactions.unwrap_or(transactions),
             in_flight: arguments.in_flight,
         };
-        let mut crowd = runtime.block_on(sender::Crowd::prepare(&network))?;
-        let measured = finality::measure(&network, &mut crowd, load, &primitives);
-        let figures = runtime.block_on(measured)?;
-        eprintln!("{figures}");
-        if !arguments.load_only && transfers.is_empty() {
-            let bytes = if arguments.quick { 128 << 20 } else { 1 << 30 };
-            let figures = runtime.block_on(transfer::measure(&network, bytes, &primitives))?;
-            eprintln!("{figures}");
-            transfers.push(figures);
-        }
+        let mut crowd = sender::Crowd::prepare(&network).await?;
+        let figures = finality::measure(&network, &mut crowd, load, &report.primitives).await?;
+        tell(&figures);
         if !arguments.load_only && *validators >= 32 {
             let measured = finality::measure_stopped(&mut network, &mut crowd, load, &figures);
-            let figures = runtime.block_on(measured)?;
-            eprintln!("{figures}");
-            stopped.push(figures);
+            let stopped = measured.await?;
+            tell(&stopped);
+            report.stopped.push(stopped);
         }
-        networks.push(figures);
-    }
-    let mut links = Vec::new();
-    if !arguments.load_only && !arguments.execution_only {
-        let delay = std::time::Duration::from_millis(50);
-        let figures = runtime.block_on(links::measure(arguments.base_port, delay))?;
-        eprintln!("{figures}");
-        links.push(figures);
-    }
-    let report = report::Report {
-        primitives,
-        executions,
-        networks,
-        transfers,
-        stopped,
-        links,
-    };
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
-    } else {
-        println!("{report}");
+        report.networks.push(figures);
     }
     Ok(())
 }

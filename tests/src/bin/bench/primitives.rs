@@ -5,6 +5,11 @@ use cairn_crypto::{Digest, Hasher, SigningKey, aead, domain};
 use serde::Serialize;
 use std::time::Instant;
 
+/// Bytes that are hashed or encrypted at once.
+const CHUNK: usize = 4 << 20;
+/// How often.
+const ROUNDS: usize = 64;
+
 /// One core's speed.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Primitives {
@@ -65,31 +70,58 @@ pub(crate) fn verification_us() -> anyhow::Result<f64> {
 
 /// Measures for about two seconds.
 pub(crate) fn measure() -> anyhow::Result<Primitives> {
-    let verify_us = verification_us()?;
-    let chunk = vec![1_u8; 4 << 20];
-    let rounds = 64;
+    Ok(Primitives {
+        cores: cores(),
+        verify_us: verification_us()?,
+        sha256_bytes_s: sha256()?,
+        aes_gcm_bytes_s: aes_gcm()?,
+    })
+}
+
+/// SHA-256 and AES-256-GCM, bytes a second, when all cores are at it.
+pub(crate) fn on_all_cores() -> anyhow::Result<(f64, f64)> {
+    Ok((on_each(sha256)?, on_each(aes_gcm)?))
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The sum of what each core measures at the same time.
+fn on_each(speed: fn() -> anyhow::Result<f64>) -> anyhow::Result<f64> {
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores()).map(|_| scope.spawn(speed)).collect();
+        let speeds = threads.into_iter().map(|thread| match thread.join() {
+            Ok(speed) => speed,
+            Err(_) => anyhow::bail!("a measuring thread panicked"),
+        });
+        speeds.sum()
+    })
+}
+
+/// Bytes a second on this core.
+fn sha256() -> anyhow::Result<f64> {
+    let chunk = vec![1_u8; CHUNK];
     let started = Instant::now();
     let mut hasher = Hasher::new();
-    for _ in 0..rounds {
+    for _ in 0..ROUNDS {
         hasher.update(&chunk);
     }
     let digest: Digest = hasher.finish();
-    let sha256 = (rounds * chunk.len()) as f64 / started.elapsed().as_secs_f64();
+    let speed = (ROUNDS * CHUNK) as f64 / started.elapsed().as_secs_f64();
     anyhow::ensure!(digest != Digest::ZERO, "SHA-256 gave zeros");
+    Ok(speed)
+}
 
-    let mut buffer = chunk;
+/// Bytes a second on this core.
+fn aes_gcm() -> anyhow::Result<f64> {
+    let mut buffer = vec![1_u8; CHUNK];
     let started = Instant::now();
-    for round in 0..rounds {
+    for round in 0..ROUNDS {
         let mut nonce = [0_u8; 12];
         nonce[..8].copy_from_slice(&(round as u64).to_be_bytes());
-        buffer.truncate(4 << 20);
+        buffer.truncate(CHUNK);
         aead::seal_in_place(&[3; 32], &nonce, b"", &mut buffer).context("cannot encrypt")?;
     }
-    let aes = (rounds * (4 << 20)) as f64 / started.elapsed().as_secs_f64();
-    Ok(Primitives {
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
-        verify_us,
-        sha256_bytes_s: sha256,
-        aes_gcm_bytes_s: aes,
-    })
+    Ok((ROUNDS * CHUNK) as f64 / started.elapsed().as_secs_f64())
 }

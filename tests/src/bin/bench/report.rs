@@ -1,5 +1,6 @@
 //! The figures of one run, as text and as JSON.
 
+use crate::disk::DiskTransfer;
 use crate::execution::Execution;
 use crate::finality::{Finality, Stopped};
 use crate::links::Links;
@@ -16,12 +17,29 @@ pub(crate) struct Report {
     pub(crate) executions: Vec<Execution>,
     /// One a network.
     pub(crate) networks: Vec<Finality>,
-    /// Push and pull.
+    /// Push and pull through a node.
     pub(crate) transfers: Vec<Transfer>,
+    /// Push and pull to and from the local disk.
+    pub(crate) disk: Vec<DiskTransfer>,
     /// What a network does without a third of its validators.
     pub(crate) stopped: Vec<Stopped>,
     /// What slow links cost.
     pub(crate) links: Vec<Links>,
+}
+
+impl Report {
+    /// One without any other figures.
+    pub(crate) fn new(primitives: Primitives) -> Self {
+        Self {
+            primitives,
+            executions: Vec::new(),
+            networks: Vec::new(),
+            transfers: Vec::new(),
+            disk: Vec::new(),
+            stopped: Vec::new(),
+            links: Vec::new(),
+        }
+    }
 }
 
 impl std::fmt::Display for Report {
@@ -34,6 +52,9 @@ impl std::fmt::Display for Report {
             writeln!(f, "{network}")?;
         }
         for transfer in &self.transfers {
+            writeln!(f, "{transfer}")?;
+        }
+        for transfer in &self.disk {
             writeln!(f, "{transfer}")?;
         }
         for stopped in &self.stopped {

@@ -1,13 +1,12 @@
 //! Push and pull of one large file through a node.
 
+use crate::content;
 use crate::devnet::Devnet;
 use crate::primitives::Primitives;
 use anyhow::Context;
 use cairn_client::PushRequest;
-use cairn_crypto::Seed;
 use cairn_runtime::{ModelName, Operation, VersionId};
 use serde::Serialize;
-use std::io::Write;
 use std::time::Instant;
 
 /// What a transfer did.
@@ -48,24 +47,7 @@ pub(crate) async fn measure(
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let model = folder.path().join("model");
     std::fs::create_dir(&model)?;
-    let mut file = std::fs::File::create(model.join("weights.bin"))?;
-    // Expanded from a seed: incompressible, and no two chunks alike.
-    let seed = Seed::generate()?;
-    let mut left = bytes;
-    let mut block = 0_u64;
-    while left > 0 {
-        let size = left.min(4 << 20);
-        let mut chunk = vec![0_u8; usize::try_from(size)?];
-        let mut nonce = [0_u8; 12];
-        nonce[..8].copy_from_slice(&block.to_be_bytes());
-        cairn_crypto::aead::seal_in_place(seed.as_bytes(), &nonce, b"", &mut chunk)?;
-        chunk.truncate(usize::try_from(size)?);
-        file.write_all(&chunk)?;
-        left -= size;
-        block += 1;
-    }
-    file.sync_all()?;
-    drop(file);
+    content::write(&model.join("weights.bin"), bytes)?;
 
     let session = network.session("alice", 0)?;
     let id = VersionId {
