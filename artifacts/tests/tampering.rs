@@ -469,7 +469,7 @@ fn manifest_key(info: &[&[u8]], salt: &[u8]) -> [u8; 32] {
 }
 
 fn clear_part(blobs: &[(Digest, u32)]) -> [u8; 32] {
-    let mut bytes = vec![2];
+    let mut bytes = vec![3];
     for (digest, size) in blobs {
         bytes.extend_from_slice(digest.as_bytes());
         bytes.extend_from_slice(&size.to_le_bytes());
@@ -526,7 +526,7 @@ async fn a_stored_manifest_of_an_unknown_format_or_with_absurd_blobs_is_refused(
     let folder = tempfile::tempdir().unwrap();
     type Change = fn(&mut Stored);
     let changes: [(&str, Change); 3] = [
-        ("format 3", |stored| stored.format = 3),
+        ("format 2", |stored| stored.format = 2),
         ("has 0 bytes", |stored| stored.blobs[0].1 = 0),
         ("has 4294967295 bytes", |stored| {
             stored.blobs[0].1 = u32::MAX
