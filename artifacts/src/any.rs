@@ -4,16 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use bytes::Bytes;
-use cairn_crypto::Digest;
-use futures::stream::BoxStream;
-use futures::{Stream, StreamExt};
 use thiserror::Error;
 
 use crate::disk::DiskStore;
+use crate::either::EitherStore;
 use crate::error::StoreError;
 use crate::s3::{S3Address, S3AddressError, S3Limits, S3Store};
-use crate::store::{BlobInventory, BlobStore, KeptBlob};
 
 /// Where a store is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,14 +64,8 @@ impl fmt::Display for StoreAddress {
     }
 }
 
-/// A store of whichever kind its address names.
-#[derive(Clone, Debug)]
-pub enum AnyStore {
-    /// On the local disk.
-    Disk(DiskStore),
-    /// In a bucket.
-    S3(S3Store),
-}
+/// A store of whichever kind its address names: on the local disk, or in a bucket.
+pub type AnyStore = EitherStore<DiskStore, S3Store>;
 
 impl AnyStore {
     /// Opens a store that exists: a folder is not made, because a wrong name would look like an empty store.
@@ -85,65 +75,11 @@ impl AnyStore {
     pub fn open(address: &StoreAddress) -> Result<Self, OpenStoreError> {
         match address {
             StoreAddress::S3(address) => {
-                Ok(Self::S3(S3Store::open(address, None, S3Limits::default())?))
+                let opened = S3Store::open(address, None, S3Limits::default())?;
+                Ok(Self::Second(opened))
             }
-            StoreAddress::Folder(path) if path.is_dir() => Ok(Self::Disk(DiskStore::open(path)?)),
+            StoreAddress::Folder(path) if path.is_dir() => Ok(Self::First(DiskStore::open(path)?)),
             StoreAddress::Folder(path) => Err(OpenStoreError::NoFolder { path: path.clone() }),
         }
-    }
-}
-
-/// Calls the same method of whichever store it is.
-macro_rules! either {
-    ($self:ident, $store:ident => $call:expr) => {
-        match $self {
-            AnyStore::Disk($store) => $call,
-            AnyStore::S3($store) => $call,
-        }
-    };
-}
-
-impl BlobStore for AnyStore {
-    fn name(&self) -> String {
-        either!(self, store => store.name())
-    }
-
-    async fn put(&self, digest: &Digest, bytes: Bytes) -> Result<(), StoreError> {
-        either!(self, store => store.put(digest, bytes).await)
-    }
-
-    async fn get(&self, digest: &Digest) -> Result<Bytes, StoreError> {
-        either!(self, store => store.get(digest).await)
-    }
-
-    async fn put_hashed(&self, digest: &Digest, bytes: Bytes) -> Result<(), StoreError> {
-        either!(self, store => store.put_hashed(digest, bytes).await)
-    }
-
-    async fn settle(&self) -> Result<(), StoreError> {
-        either!(self, store => store.settle().await)
-    }
-
-    async fn get_unchecked(&self, digest: &Digest) -> Result<Bytes, StoreError> {
-        either!(self, store => store.get_unchecked(digest).await)
-    }
-
-    async fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
-        either!(self, store => store.has(digest).await)
-    }
-
-    fn checks_reads(&self) -> bool {
-        either!(self, store => store.checks_reads())
-    }
-}
-
-impl BlobInventory for AnyStore {
-    fn list(&self) -> impl Stream<Item = Result<KeptBlob, StoreError>> + Send {
-        let listed: BoxStream<'_, _> = either!(self, store => store.list().boxed());
-        listed
-    }
-
-    async fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
-        either!(self, store => store.remove(digest).await)
     }
 }

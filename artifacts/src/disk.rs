@@ -268,6 +268,12 @@ impl BlobInventory for DiskStore {
         })
     }
 
+    async fn kept(&self, digest: &Digest) -> Result<Option<KeptBlob>, StoreError> {
+        let (folder, digest) = (Arc::clone(&self.folder), *digest);
+        self.run(move || folder.kept(&digest, &folder.place(&digest)))
+            .await
+    }
+
     async fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
         let (folder, digest) = (Arc::clone(&self.folder), *digest);
         self.run(move || folder.remove(&digest)).await
@@ -285,17 +291,9 @@ impl Folder {
                     let Some(digest) = digest.filter(|digest| self.place(digest) == path) else {
                         continue;
                     };
-                    let metadata = match fs::metadata(&path) {
-                        Ok(metadata) => metadata,
-                        Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                        Err(error) => return Err(self.io("read", &path)(error)),
-                    };
-                    let kept = KeptBlob {
-                        digest,
-                        size: metadata.len(),
-                        since: metadata.modified().map_err(self.io("read", &path))?,
-                    };
-                    if metadata.is_file() && !tell(kept) {
+                    if let Some(kept) = self.kept(&digest, &path)?
+                        && !tell(kept)
+                    {
                         return Ok(());
                     }
                 }
@@ -340,6 +338,21 @@ impl Folder {
         {
             tracing::debug!(blob = %digest, %error, "cannot note that a blob is in use");
         }
+    }
+
+    /// The blob at its place, if it is there.
+    fn kept(&self, digest: &Digest, path: &Path) -> Result<Option<KeptBlob>, StoreError> {
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.io("read", path)(error)),
+        };
+        let kept = KeptBlob {
+            digest: *digest,
+            size: metadata.len(),
+            since: metadata.modified().map_err(self.io("read", path))?,
+        };
+        Ok(metadata.is_file().then_some(kept))
     }
 
     fn remove(&self, digest: &Digest) -> Result<(), StoreError> {

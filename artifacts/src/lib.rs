@@ -49,6 +49,7 @@
 //! | `pull` | [`pull()`], [`PullOptions`], [`Pulled`] |
 //! | `verify` | [`verify_local`] |
 //! | `progress` | [`Progress`] |
+//! | `either` | [`EitherStore`]: a store of one of two kinds |
 //! | `error` | [`PackageError`], [`StoreError`], [`ErrorKind`] |
 
 #![forbid(unsafe_code)]
@@ -57,6 +58,7 @@ mod any;
 pub mod cache;
 pub mod chunk;
 mod disk;
+mod either;
 mod error;
 mod fetch;
 pub mod manifest;
@@ -83,6 +85,7 @@ mod verify;
 pub use any::{AnyStore, OpenStoreError, StoreAddress};
 pub use chunk::{CHUNK_SIZE, MAX_BLOB};
 pub use disk::DiskStore;
+pub use either::EitherStore;
 pub use error::{ErrorKind, PackageError, StoreError};
 pub use fetch::{fetch_manifest, fetch_package, fetch_stored_manifest, fetch_vector};
 pub use manifest::{Blind, FileEntry, MAX_FILES, Manifest};

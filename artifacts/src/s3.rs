@@ -4,6 +4,10 @@
 //! writers of one blob write the same bytes and neither needs to know of the other. Every byte that
 //! is read is hashed in this process before the caller has it.
 //!
+//! A bucket does not note that a blob is asked for, and an object cannot be made young again without sending it. So
+//! whoever asks for a blob that has lain there for a while, and may be about to publish what needs it, leaves the empty
+//! object `<prefix>/<digest in hex>.used`, whose age counts for the blob ([`crate::upkeep`]).
+//!
 //! Nothing is tried again in here: callers of a [`BlobStore`] do that, for every store alike.
 
 mod address;
@@ -28,6 +32,9 @@ use crate::store::{BlobInventory, BlobStore, KeptBlob};
 use crate::stored::MAX_STORED_MANIFEST;
 
 pub use address::{S3Address, S3AddressError, S3Credentials};
+
+/// A blob that was put so lately is young without a note of its use.
+const USE_NOTED_EVERY: Duration = Duration::from_secs(10 * 60);
 
 /// How long operations may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +135,28 @@ impl S3Store {
         self.inner.prefix.clone().join(digest.to_string())
     }
 
+    /// Where it is noted that a blob was asked for.
+    fn note(&self, digest: &Digest) -> Path {
+        self.inner.prefix.clone().join(format!("{digest}.used"))
+    }
+
+    /// What the bucket says of an object; nothing where there is none.
+    async fn head(&self, digest: &Digest, at: &Path) -> Result<Option<ObjectMeta>, StoreError> {
+        match self.within(digest, self.inner.client.head(at)).await {
+            Ok(object) => Ok(Some(object)),
+            Err(StoreError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes an object, if it is there.
+    async fn delete(&self, digest: &Digest, at: &Path) -> Result<(), StoreError> {
+        match self.within(digest, self.inner.client.delete(at)).await {
+            Err(StoreError::NotFound { .. }) => Ok(()),
+            answer => answer,
+        }
+    }
+
     /// Runs an operation within its limit.
     async fn within<T>(
         &self,
@@ -165,7 +194,7 @@ impl S3Store {
         Ok((bytes, hasher.finish()))
     }
 
-    fn kept(&self, object: &ObjectMeta) -> Option<KeptBlob> {
+    fn listed(&self, object: &ObjectMeta) -> Option<KeptBlob> {
         // Other objects under the prefix are not this store's.
         let digest = object.location.filename()?.parse().ok()?;
         (self.place(&digest) == object.location).then(|| KeptBlob {
@@ -215,11 +244,18 @@ impl BlobStore for S3Store {
 
     async fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
         let place = self.place(digest);
-        match self.within(digest, self.inner.client.head(&place)).await {
-            Ok(_) => Ok(true),
-            Err(StoreError::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error),
+        let Some(object) = self.head(digest, &place).await? else {
+            return Ok(false);
+        };
+        let age = SystemTime::now().duration_since(object.last_modified.into());
+        if age.is_ok_and(|age| age < USE_NOTED_EVERY) {
+            return Ok(true);
         }
+        let (note, empty) = (self.note(digest), PutPayload::new());
+        self.within(digest, self.inner.client.put(&note, empty))
+            .await?;
+        // Whoever looked for the note before it was there may have removed the blob.
+        Ok(self.head(digest, &place).await?.is_some())
     }
 
     fn checks_reads(&self) -> bool {
@@ -234,19 +270,29 @@ impl BlobInventory for S3Store {
         let objects = self.inner.client.list(prefix.as_ref());
         objects.filter_map(move |object| {
             let kept = match object {
-                Ok(object) => self.kept(&object).map(Ok),
+                Ok(object) => self.listed(&object).map(Ok),
                 Err(error) => Some(Err(failure::of(self.name(), &Digest::ZERO, error))),
             };
             std::future::ready(kept)
         })
     }
 
+    async fn kept(&self, digest: &Digest) -> Result<Option<KeptBlob>, StoreError> {
+        let Some(object) = self.head(digest, &self.place(digest)).await? else {
+            return Ok(None);
+        };
+        // The note last: the later it is looked for, the less can be missed.
+        let note = self.head(digest, &self.note(digest)).await?;
+        let used = note.map(|note| SystemTime::from(note.last_modified));
+        Ok(self.listed(&object).map(|kept| KeptBlob {
+            since: used.map_or(kept.since, |used| used.max(kept.since)),
+            ..kept
+        }))
+    }
+
     async fn remove(&self, digest: &Digest) -> Result<(), StoreError> {
-        let place = self.place(digest);
-        match self.within(digest, self.inner.client.delete(&place)).await {
-            Err(StoreError::NotFound { .. }) => Ok(()),
-            answer => answer,
-        }
+        self.delete(digest, &self.place(digest)).await?;
+        self.delete(digest, &self.note(digest)).await
     }
 }
 

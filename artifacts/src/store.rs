@@ -74,7 +74,7 @@ pub struct KeptBlob {
     pub digest: Digest,
     /// Its size in bytes, by the store's word.
     pub size: u64,
-    /// When it was put last, by the store's clock.
+    /// When it was put last, or later, when somebody who may publish what needs it asked for it; by the store's clock.
     pub since: SystemTime,
 }
 
@@ -82,6 +82,13 @@ pub struct KeptBlob {
 pub trait BlobInventory: BlobStore {
     /// Every blob, in no order. Blobs that come and go meanwhile may be listed or not.
     fn list(&self) -> impl Stream<Item = Result<KeptBlob, StoreError>> + Send;
+
+    /// A blob as it is now, with the last time that anybody asked for it, which [`BlobInventory::list`] need not know;
+    /// nothing where it is not there.
+    fn kept(
+        &self,
+        digest: &Digest,
+    ) -> impl Future<Output = Result<Option<KeptBlob>, StoreError>> + Send;
 
     /// Removes a blob. Removing one that is not there changes nothing.
     fn remove(&self, digest: &Digest) -> impl Future<Output = Result<(), StoreError>> + Send;

@@ -5,10 +5,15 @@
 //!
 //! **When it is safe to collect.** A push stores its blobs before the ledger refers to them, so a
 //! blob is left alone until it has been there for the grace period. A push may also use a blob that
-//! was there already: a folder counts the age of a blob from the last time it was asked for, so that
-//! such a blob is young again. A bucket cannot note that: there, let the grace period be longer than
-//! any push takes and collect while nobody pushes public models anew, whose chunks alone are shared
-//! between pushes that do not know of each other.
+//! was there already: the age of a blob counts from the last time that it was asked for, which a
+//! folder notes at the blob and a bucket in an object beside it. That is looked at once more right
+//! before a blob is removed. What is left is the moment between that look and the removal: a push
+//! that asks for a blob of the grace period's age in this very moment may publish a version that
+//! lacks it, which [`check`] finds and the same push, made again, makes good. And clocks: that of
+//! whoever pushes, of whoever collects and of the bucket are to agree within half an hour.
+//!
+//! **What a rekeying replaced** is of no more use when what replaced it is there: as long as the
+//! store lacks any blob of the new manifest, the former one and its chunks stay.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::{Duration, SystemTime};
@@ -20,7 +25,7 @@ use crate::error::{ErrorKind, PackageError, StoreError};
 use crate::fetch::fetch_stored_manifest;
 use crate::progress::Progress;
 use crate::push::cores;
-use crate::store::{BlobInventory, BlobStore, persist};
+use crate::store::{BlobInventory, BlobStore, KeptBlob, persist};
 
 /// The shortest grace period that the command line accepts.
 pub const MIN_GRACE: Duration = Duration::from_secs(60 * 60);
@@ -33,6 +38,31 @@ pub struct Referenced {
     blobs: HashSet<Digest>,
     /// Manifests that no store has. Which chunks they need is not known.
     missing: BTreeSet<Digest>,
+    replaced: Vec<Replaced>,
+}
+
+/// What lies under an earlier data key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Replaced {
+    /// Its manifest and chunks.
+    former: Vec<Digest>,
+    /// Manifest and chunks of what replaced it.
+    by: Vec<Digest>,
+}
+
+/// The digests of a stored manifest and of its chunks; nothing where no store has it.
+async fn blobs_of<S: BlobStore>(
+    stores: &[S],
+    manifest: &Digest,
+) -> Result<Option<Vec<Digest>>, PackageError> {
+    match fetch_stored_manifest(stores, manifest).await {
+        Ok(stored) => {
+            let chunks = stored.blobs().map(|(blob, _)| blob);
+            Ok(Some(std::iter::once(*manifest).chain(chunks).collect()))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 impl Referenced {
@@ -48,21 +78,52 @@ impl Referenced {
     ) -> Result<Self, PackageError> {
         let mut referenced = Self {
             blobs: manifests.iter().copied().collect(),
-            missing: BTreeSet::new(),
+            ..Self::default()
         };
         let mut read = stream::iter(manifests)
-            .map(|digest| async move { (digest, fetch_stored_manifest(stores, digest).await) })
+            .map(|digest| async move { (digest, blobs_of(stores, digest).await) })
             .buffer_unordered(cores());
-        while let Some((digest, stored)) = read.next().await {
-            match stored {
-                Ok(stored) => (referenced.blobs).extend(stored.blobs().map(|(blob, _)| blob)),
-                Err(error) if error.kind() == ErrorKind::NotFound => {
+        while let Some((digest, blobs)) = read.next().await {
+            match blobs? {
+                Some(blobs) => referenced.blobs.extend(blobs),
+                None => {
                     referenced.missing.insert(*digest);
                 }
-                Err(error) => return Err(error),
             }
         }
         Ok(referenced)
+    }
+
+    /// The same, and what was replaced as long as what replaced it is not all there: each manifest under an earlier data
+    /// key with the one that is in force instead, which was among those that were read. One that is
+    /// [`Referenced::missing`] holds back nothing: whoever goes on without it knows that the store is not to have it.
+    ///
+    /// # Errors
+    /// As [`Referenced::read`].
+    pub async fn with_replaced<S: BlobStore>(
+        mut self,
+        stores: &[S],
+        replaced: &BTreeMap<Digest, Digest>,
+    ) -> Result<Self, PackageError> {
+        for (former, by) in replaced {
+            if self.missing.contains(by) {
+                continue;
+            }
+            let Some(former) = blobs_of(stores, former).await? else {
+                continue; // It was removed before.
+            };
+            // What was there a moment ago and is not now is not complete.
+            let by = blobs_of(stores, by).await?.unwrap_or_else(|| vec![*by]);
+            self.replaced.push(Replaced { former, by });
+        }
+        Ok(self)
+    }
+
+    /// What was replaced by something of which a store with these blobs does not have everything.
+    fn still_needed(&self, there: &HashSet<Digest>) -> HashSet<Digest> {
+        let incomplete = |one: &&Replaced| one.by.iter().any(|blob| !there.contains(blob));
+        let former = self.replaced.iter().filter(incomplete);
+        former.flat_map(|one| one.former.iter().copied()).collect()
     }
 
     /// Whether something refers to a blob.
@@ -93,9 +154,9 @@ impl Referenced {
 /// What [`collect`] did, or would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Collected {
-    /// Blobs that something refers to.
+    /// Blobs that something refers to, and those under earlier keys that are kept until what replaced them is complete.
     pub kept: u64,
-    /// Blobs that nothing refers to and that are younger than the grace period.
+    /// Blobs that nothing refers to and that were put or asked for within the grace period.
     pub young: u64,
     /// Blobs that were removed, or would be, with their sizes in bytes.
     pub removed: BTreeMap<Digest, u64>,
@@ -109,8 +170,9 @@ impl Collected {
     }
 }
 
-/// Removes every blob that nothing refers to and that was there for the grace period at the time
-/// `now`; with `dry_run` it removes nothing and says what it would remove.
+/// Removes every blob that nothing refers to and that was there, and was asked for by nobody, for the grace period at the
+/// time `now`; with `dry_run` it removes nothing and says what it would remove. Right before a blob is removed it is looked
+/// at once more.
 ///
 /// What the ledger refers to must have been read after the store's clock showed `now`, so that a
 /// version published meanwhile is known or its blobs are young.
@@ -125,26 +187,44 @@ pub async fn collect<S: BlobInventory>(
     dry_run: bool,
 ) -> Result<Collected, StoreError> {
     let mut collected = Collected::default();
+    // A time in the future is young, whatever the clocks are about.
+    let is_young = |blob: &KeptBlob| now.duration_since(blob.since).unwrap_or_default() < grace;
+    let (mut old, mut there) = (BTreeSet::new(), HashSet::new());
     {
         let mut listed = std::pin::pin!(store.list());
         while let Some(blob) = listed.try_next().await? {
-            // A time in the future is young, whatever the clocks are about.
-            let age = now.duration_since(blob.since).unwrap_or(Duration::ZERO);
+            if !referenced.replaced.is_empty() {
+                there.insert(blob.digest);
+            }
             if referenced.has(&blob.digest) {
                 collected.kept += 1;
-            } else if age < grace {
+            } else if is_young(&blob) {
                 collected.young += 1;
             } else {
-                collected.removed.insert(blob.digest, blob.size);
+                old.insert(blob.digest);
             }
         }
     }
-    if !dry_run {
-        stream::iter(collected.removed.keys())
-            .map(|digest| persist(move || store.remove(digest)))
-            .buffer_unordered(2 * cores())
-            .try_collect::<()>()
-            .await?;
+    let needed = referenced.still_needed(&there);
+    collected.kept += old.extract_if(.., |blob| needed.contains(blob)).count() as u64;
+    let mut removed = stream::iter(&old)
+        .map(|digest| async move {
+            let kept = persist(|| store.kept(digest)).await?;
+            let goes = kept.is_some_and(|blob| !is_young(&blob));
+            if goes && !dry_run {
+                persist(|| store.remove(digest)).await?;
+            }
+            Ok::<_, StoreError>((kept, goes))
+        })
+        .buffer_unordered(2 * cores());
+    while let Some((kept, goes)) = removed.try_next().await? {
+        match kept {
+            Some(blob) if goes => {
+                collected.removed.insert(blob.digest, blob.size);
+            }
+            Some(_) => collected.young += 1,
+            None => {} // Somebody else has removed it.
+        }
     }
     Ok(collected)
 }

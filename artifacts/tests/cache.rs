@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use cairn_artifacts::cache::{BlobCache, CachedStore, MemoryCache, RedisCache, RedisLimits};
-use cairn_artifacts::{BlobStore, StoreError};
+use cairn_artifacts::{BlobStore, MAX_STORED_MANIFEST, StoreError};
 use cairn_crypto::Digest;
+use redis::AsyncConnectionConfig;
+use redis::aio::MultiplexedConnection;
 use support::redis_server::RedisServer;
 use support::{Faulty, noise, pull_from, push_to, sample_model, tree};
 
@@ -136,6 +138,60 @@ async fn a_redis_that_goes_away_and_comes_back_is_not_missed_and_then_used_again
     read().await;
     read().await;
     assert_eq!(reads(cached.store()), 4);
+}
+
+/// A connection that waits for its answers.
+async fn patient(server: &RedisServer) -> MultiplexedConnection {
+    let config = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(60)));
+    let client = redis::Client::open(server.url()).unwrap();
+    let connected = client.get_multiplexed_async_connection_with_config(&config);
+    connected.await.unwrap()
+}
+
+/// Bytes that a Redis has sent so far.
+async fn sent_by(connection: &mut MultiplexedConnection) -> u64 {
+    let told: String = redis::cmd("INFO")
+        .arg("stats")
+        .query_async(connection)
+        .await
+        .unwrap();
+    let sent = told
+        .lines()
+        .find_map(|line| line.strip_prefix("total_net_output_bytes:"));
+    sent.unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_is_longer_than_a_blob_can_be_is_not_fetched_and_is_replaced() {
+    const FOREIGN: u64 = 200 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Faulty::new(folder.path(), "behind Redis");
+    let bytes = Bytes::from_static(b"content");
+    let digest = Digest::of(&bytes);
+    store.put(&digest, bytes.clone()).await.unwrap();
+    let server = RedisServer::start();
+    let mut connection = patient(&server).await;
+    let length: u64 = redis::cmd("SETRANGE")
+        .arg(format!("cairn/blob/{digest}"))
+        .arg(FOREIGN - 1)
+        .arg("x")
+        .query_async(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(length, FOREIGN);
+
+    let limits = RedisLimits {
+        answer: Duration::from_secs(60),
+        ..LIMITS
+    };
+    let cache = RedisCache::new(&server.url(), limits).unwrap();
+    let cached = CachedStore::new(store, cache);
+    let before = sent_by(&mut connection).await;
+    assert_eq!(cached.get(&digest).await.unwrap(), bytes);
+    let sent = sent_by(&mut connection).await - before;
+    assert!(sent < MAX_STORED_MANIFEST + (1 << 20), "{sent}");
+    assert_eq!(cached.get(&digest).await.unwrap(), bytes);
+    assert_eq!(reads(cached.store()), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

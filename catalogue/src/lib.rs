@@ -84,4 +84,4 @@ pub use ledger::{Everything, Touched, read, touched};
 pub use place::Cursor;
 pub use query::{Hit, MAX_FILTERS, MAX_TEXT_BYTES, MAX_WORDS, Query, QueryError, TagFilter};
 pub use rows::{Row, Rows, Write};
-pub use search::{Found, MAX_HITS, ROWS_PER_PAGE};
+pub use search::{Found, MAX_HITS, MAX_PAGE_BYTES, PageLimits, ROWS_PER_PAGE};

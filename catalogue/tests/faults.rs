@@ -15,8 +15,8 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use suite::dynamo_server::{DynamoServer, secret};
-use suite::{Store, all, block_on, change, identity, model, pairs};
+use suite::dynamo_server::DynamoServer;
+use suite::{Store, all, block_on, change, identity, model, pairs, secret};
 
 fn tagged(stage: &str) -> Entry {
     let mut entry = model("acme/bert", "alice", 0);
@@ -34,10 +34,19 @@ fn by_stage(stage: &str) -> Query {
     }
 }
 
+/// Applies once more the change that failed, and checks that it and nothing of what was before is found.
+async fn expect_made_good(catalogue: &Catalogue) {
+    let production = change(2, vec![tagged("production")]);
+    catalogue.apply(&production).await.unwrap();
+    let find = async |stage| all(catalogue, &by_stage(stage), 9, 0).await.unwrap();
+    assert_eq!(find("production").await, ["acme/bert"]);
+    assert!(find("test").await.is_empty());
+}
+
 #[test]
 fn a_service_that_goes_away_is_named_and_what_was_asked_works_when_it_is_back() {
     let mut server = DynamoServer::start();
-    let address = server.address("gone");
+    let address = suite::address(server.at, "gone");
     let secret = secret();
     let opened = Dynamo::open(&address, Some(("key", &secret)), DynamoLimits::default());
     let rows: Arc<dyn Rows> = Arc::new(block_on(opened).unwrap());
@@ -61,20 +70,7 @@ fn a_service_that_goes_away_is_named_and_what_was_asked_works_when_it_is_back() 
     block_on(async {
         // It is where it was: what failed was not reached, and is applied again.
         assert_eq!(catalogue.position().await.unwrap().unwrap().height, 1);
-        catalogue
-            .apply(&change(2, vec![tagged("production")]))
-            .await
-            .unwrap();
-        let found = all(&catalogue, &by_stage("production"), 9, 0)
-            .await
-            .unwrap();
-        assert_eq!(found, ["acme/bert"]);
-        assert!(
-            all(&catalogue, &by_stage("test"), 9, 0)
-                .await
-                .unwrap()
-                .is_empty()
-        );
+        expect_made_good(&catalogue).await;
     });
 }
 
@@ -95,11 +91,7 @@ fn service(answer: Option<&'static str>) -> DynamoAddress {
             }
         }
     });
-    DynamoAddress {
-        table: "faulty".to_owned(),
-        region: "eu-central-1".to_owned(),
-        endpoint: Some(format!("http://{at}")),
-    }
+    suite::address(at, "faulty")
 }
 
 fn open(address: &DynamoAddress) -> CatalogueError {
@@ -276,20 +268,7 @@ fn a_change_that_is_cut_off_anywhere_shows_nothing_wrong_and_is_made_good() {
                     assert_eq!(hit.model.tags, pairs(&[("stage", stage)]), "cut {cut}");
                 }
             }
-            catalogue
-                .apply(&change(2, vec![tagged("production")]))
-                .await
-                .unwrap();
-            let found = all(&catalogue, &by_stage("production"), 9, 0)
-                .await
-                .unwrap();
-            assert_eq!(found, ["acme/bert"], "cut {cut}");
-            assert!(
-                all(&catalogue, &by_stage("test"), 9, 0)
-                    .await
-                    .unwrap()
-                    .is_empty()
-            );
+            expect_made_good(&catalogue).await;
         }
     });
 }

@@ -33,6 +33,15 @@ pub struct Pulled {
     pub times: Times,
 }
 
+/// What becomes of a pull of a version that is yanked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Yanked {
+    /// Nothing: that it is not is proved first.
+    Refuse,
+    /// Everything: for those who look into why it was yanked.
+    Allow,
+}
+
 impl Session {
     /// Pulls a version into the folder `target`, which must not exist or be empty. Record and grant are proved, the
     /// data key is checked against its commitment, and the files against the model hash before they are put in place.
@@ -46,57 +55,33 @@ impl Session {
         target: &Path,
         progress: Arc<dyn Progress>,
     ) -> Result<Pulled, ClientError> {
-        self.pull_from(id, target, &Sources::default(), progress)
+        let sources = Sources::default();
+        self.pull_from(id, target, &sources, Yanked::Refuse, progress)
             .await
     }
 
-    /// As [`Session::pull`], reading from other stores and a cache before the nodes.
+    /// As [`Session::pull`], reading from other stores and a cache before the nodes, and of a yanked version too if that
+    /// is asked for.
     ///
     /// # Errors
-    /// As [`Session::pull`].
+    /// As [`Session::pull`]; without [`ClientError::Yanked`] under [`Yanked::Allow`].
     pub async fn pull_from(
         &self,
         id: &VersionId,
         target: &Path,
         sources: &Sources,
+        yanked: Yanked,
         progress: Arc<dyn Progress>,
     ) -> Result<Pulled, ClientError> {
-        if let Some(notice) = self.client().proved_yank(id).await? {
+        if yanked == Yanked::Refuse
+            && let Some(notice) = self.client().proved_yank(id).await?
+        {
             return Err(ClientError::Yanked {
                 version: Box::new(id.clone()),
                 since: notice.at,
                 reason: notice.reason,
             });
         }
-        self.pull_even_yanked_from(id, target, sources, progress)
-            .await
-    }
-
-    /// As [`Session::pull`], and of a yanked version too: for those who look into why it was yanked.
-    ///
-    /// # Errors
-    /// As [`Session::pull`], without [`ClientError::Yanked`].
-    pub async fn pull_even_yanked(
-        &self,
-        id: &VersionId,
-        target: &Path,
-        progress: Arc<dyn Progress>,
-    ) -> Result<Pulled, ClientError> {
-        self.pull_even_yanked_from(id, target, &Sources::default(), progress)
-            .await
-    }
-
-    /// As [`Session::pull_from`], and of a yanked version too.
-    ///
-    /// # Errors
-    /// As [`Session::pull`], without [`ClientError::Yanked`].
-    pub async fn pull_even_yanked_from(
-        &self,
-        id: &VersionId,
-        target: &Path,
-        sources: &Sources,
-        progress: Arc<dyn Progress>,
-    ) -> Result<Pulled, ClientError> {
         let begun = Instant::now();
         let open = self.open_version(id).await?;
         let tally = Tally::new(progress);
@@ -116,8 +101,8 @@ impl Session {
 
     /// The stores that were named, and then the nodes.
     pub(crate) async fn sources(&self, sources: &Sources) -> Result<Vec<Source>, ClientError> {
-        let named = sources.stores.iter().cloned().map(Source::Store);
-        let nodes = self.stores().await?.into_iter().map(Source::Node);
+        let named = sources.stores.iter().cloned().map(Source::First);
+        let nodes = self.stores().await?.into_iter().map(Source::Second);
         Ok(named.chain(nodes).collect())
     }
 

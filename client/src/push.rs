@@ -141,10 +141,10 @@ impl Session {
         let registered = self.is_registered(&request.id).await?;
         let recipients = self.recipients(&request).await?;
         let store = match &request.store {
-            Some(store) => Source::Store(store.clone()),
+            Some(store) => Source::First(store.clone()),
             None => {
                 let node = self.store_for_push().await?;
-                Source::Node(node.for_namespace(&request.id.model.namespace))
+                Source::Second(node.for_namespace(&request.id.model.namespace))
             }
         };
         let tally = Tally::new(Arc::clone(&request.progress));

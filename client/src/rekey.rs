@@ -126,10 +126,10 @@ impl Session {
     pub async fn rekey(&self, request: RekeyRequest) -> Result<Rekeying, ClientError> {
         let from = self.sources(&request.sources).await?;
         let to = match &request.store {
-            Some(store) => Source::Store(store.clone()),
+            Some(store) => Source::First(store.clone()),
             None => {
                 let node = self.store_for_push().await?;
-                Source::Node(node.for_namespace(&request.id.model.namespace))
+                Source::Second(node.for_namespace(&request.id.model.namespace))
             }
         };
         let mut rekeying = Rekeying::default();

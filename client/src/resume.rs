@@ -9,9 +9,12 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use zeroize::Zeroizing;
 
 const FORMAT: u8 = 1;
+/// What the names of files begin with that are to become the key's.
+const TEMPORARY: &str = "data-key.";
 /// Bytes of the file: format and key.
 const LENGTH: usize = 1 + DataKey::LEN;
 
@@ -87,7 +90,8 @@ impl Resume {
         }
         let key = DataKey::generate()?;
         self.write(&key)?;
-        Ok(key)
+        // Of several pushes that begin at one time, the first one's counts for all.
+        Ok(self.read()?.unwrap_or(key))
     }
 
     fn read(&self) -> Result<Option<DataKey>, ClientError> {
@@ -115,7 +119,7 @@ impl Resume {
         let write = || {
             let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH));
             kept.serialize(&mut *bytes)?;
-            let temporary = path.with_extension("new");
+            let temporary = self.folder.join(temporary_name());
             let mut file = OpenOptions::new()
                 .write(true)
                 .create(true)
@@ -124,16 +128,38 @@ impl Resume {
                 .open(&temporary)?;
             file.write_all(&bytes)?;
             file.sync_all()?;
-            fs::rename(&temporary, &path)?;
+            match fs::hard_link(&temporary, &path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    if !matches!(self.read(), Ok(Some(_))) {
+                        fs::rename(&temporary, &path)?;
+                        return File::open(&self.folder)?.sync_all();
+                    }
+                }
+                linked => linked?,
+            }
+            fs::remove_file(&temporary)?;
             File::open(&self.folder)?.sync_all()
         };
         write().map_err(failed("write", &path))
     }
 
-    /// Removes the key, after the version was published, and the folder, if nothing else is in it.
+    /// Removes the key, after the version was published, and the folder, if nothing else is in it. What a push that was
+    /// killed left of a key that was never used goes too.
     pub(crate) fn remove(self) -> Result<(), ClientError> {
         let path = self.key_path();
         fs::remove_file(&path).map_err(failed("remove", &path))?;
+        let entries = fs::read_dir(&self.folder).map_err(failed("list", &self.folder))?;
+        for entry in entries {
+            let entry = entry.map_err(failed("list", &self.folder))?;
+            let name = entry.file_name();
+            if name
+                .to_str()
+                .is_some_and(|name| name.starts_with(TEMPORARY))
+            {
+                let path = entry.path();
+                fs::remove_file(&path).map_err(failed("remove", &path))?;
+            }
+        }
         match fs::remove_dir(&self.folder) {
             Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
                 Err(failed("remove", &self.folder)(error))
@@ -141,6 +167,13 @@ impl Resume {
             _ => Ok(()),
         }
     }
+}
+
+/// A name that no other push takes, in this process or another one.
+fn temporary_name() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    format!("{TEMPORARY}{}-{number}", std::process::id())
 }
 
 fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ClientError {
@@ -206,10 +239,33 @@ mod tests {
     }
 
     #[test]
+    fn pushes_that_begin_at_one_time_take_one_key() {
+        let place = tempfile::tempdir().unwrap();
+        let begin = std::sync::Barrier::new(8);
+        let keys: Vec<DataKey> = std::thread::scope(|scope| {
+            let push = || {
+                let resume = open(place.path(), "a/b@1.0.0");
+                begin.wait();
+                resume.data_key().unwrap()
+            };
+            let pushes: Vec<_> = (0..8).map(|_| scope.spawn(push)).collect();
+            let keys = pushes.into_iter().map(|push| push.join().unwrap());
+            keys.collect()
+        });
+        let kept = open(place.path(), "a/b@1.0.0").data_key().unwrap();
+        assert!(keys.iter().all(|key| key.as_bytes() == kept.as_bytes()));
+    }
+
+    #[test]
     fn a_finished_push_leaves_nothing() {
         let place = tempfile::tempdir().unwrap();
         let resume = open(place.path(), "a/b@1.0.0");
         resume.data_key().unwrap();
+        fs::write(
+            resume.folder().join("data-key.1-0"),
+            "of a push that was killed",
+        )
+        .unwrap();
         resume.remove().unwrap();
         assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
     }

@@ -7,8 +7,8 @@ use cairn_api::{MAX_PAGE, SearchPage};
 use cairn_runtime::AccountId;
 use std::fmt::Write as _;
 
-/// Most pages that are asked for: each may be empty and have a next one.
-const MAX_PAGES: usize = 10_000;
+/// Most pages that are asked for: each may be empty and have a next one, after the seconds that a node gives to it.
+const MAX_PAGES: usize = 1_000;
 
 /// What to look for: what is found meets every condition that is set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,8 +64,9 @@ impl SearchQuery {
 }
 
 impl Client {
-    /// What a node's catalogue has, at most `limit` of it. The height is that of the last page; `next` says that there is
-    /// more. Pages may come from different nodes, and then from different heights.
+    /// What a node's catalogue has, at most `limit` of it, from as many pages as that takes, but 1,000 at most. The height
+    /// is that of the last page; `next` says that not everything was looked at. Pages may come from different nodes, and
+    /// then from different heights.
     ///
     /// # Errors
     /// [`ClientError::Refused`] for a question that is none; [`ClientError::Unreachable`] when no node can search.
@@ -77,21 +78,23 @@ impl Client {
         let path = query.path();
         let mut items = Vec::new();
         let mut cursor = String::new();
-        for _ in 0..MAX_PAGES {
+        let mut pages = 0;
+        loop {
             let wanted = limit.saturating_sub(items.len()).clamp(1, MAX_PAGE);
             let page = self.ask_json(format!("{path}{cursor}limit={wanted}"));
             let mut page: SearchPage = page.await?;
             items.append(&mut page.items);
-            if page.next.is_none() || items.len() >= limit {
-                page.items = items;
-                return Ok(page);
+            pages += 1;
+            match &page.next {
+                Some(next) if items.len() < limit && pages < MAX_PAGES => {
+                    cursor = format!("cursor={}&", segment(next));
+                }
+                _ => {
+                    page.items = items;
+                    return Ok(page);
+                }
             }
-            let next = page.next.unwrap_or_default();
-            cursor = format!("cursor={}&", segment(&next));
         }
-        Err(ClientError::NotFound {
-            what: format!("end of the search after {MAX_PAGES} pages; ask more precisely"),
-        })
     }
 }
 

@@ -16,6 +16,7 @@ use cairn_storage::Store;
 use rayon::prelude::*;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Instant;
 use tokio::sync::Semaphore;
 
 /// How far a nonce may be ahead of the sender's next one.
@@ -95,7 +96,7 @@ impl Intake {
         if let Some(known) = self.mempool.get(&signed_hash) {
             return Ok(known);
         }
-        let timer = self.metrics.signature_verification.start_timer();
+        let begun = Instant::now();
         let height = self.finality.height();
         let state = StateAt::new(self.store.tree(), height);
         let params = query::params(&state).map_err(AdmissionError::from)?;
@@ -107,7 +108,9 @@ impl Intake {
         };
         let key = admit(&state, &next, &signed, &params, NONCE_WINDOW)?;
         let transaction = Arc::new(VerifiedTransaction::verify_decoded(signed, &key, &params)?);
-        timer.observe_duration();
+        let elapsed = begun.elapsed();
+        (self.metrics.signature_verification).observe(elapsed.as_secs_f64());
+        self.metrics.observe_verification("transaction", elapsed);
         let sender = transaction.signed().transaction.sender;
         let expected = query::nonce(&state, sender).map_err(AdmissionError::from)?;
         self.mempool.insert(Arc::clone(&transaction), expected)?;

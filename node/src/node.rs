@@ -22,7 +22,7 @@ use crate::handle::{HandleParts, NodeHandle};
 use crate::inbound::Inbound;
 use crate::intake::Intake;
 use crate::mempool::Mempool;
-use crate::metrics::Metrics;
+use crate::metrics::{ConnectionMetrics, Metrics};
 use crate::payloads::Payloads;
 use crate::recovery::recovery;
 use crate::restore::Restore;
@@ -95,6 +95,8 @@ impl Node {
         let blobs = Arc::new(DiskStore::open(config.data_dir.join("blobs"))?);
         let metrics = Arc::new(Metrics::new()?);
         self_test::run(&metrics)?;
+        // Of several nodes in one process, the first one is told of the connections of all.
+        let _first = cairn_tls::observe(Box::new(ConnectionMetrics(Arc::clone(&metrics))));
         // Votes do not queue behind transactions.
         let pool = worker_pool("transactions", config.verify_threads)?;
         let consensus_pool = worker_pool("votes", config.verify_threads)?;

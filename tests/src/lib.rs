@@ -18,6 +18,7 @@
 //! |---|---|
 //! | [`network`] | [`Network`]: validators that are started, killed and started again one by one |
 //! | [`api`] | [`Api`]: a blocking HTTP client of one node, which can also send what no client would |
+//! | [`cairnd`] | the program that validators run |
 //! | [`account`] | [`Account`]: keys that sign transactions and tokens, right and wrong ones |
 //! | [`person`] | [`Person`]: somebody with a key file and the `cairn` program |
 //! | [`following`] | [`Following`](following::Following): the events that `cairn` tells, all of them or as they happen |
@@ -32,6 +33,7 @@
 
 pub mod account;
 pub mod api;
+pub mod cairnd;
 pub mod following;
 pub mod joining;
 pub mod load;

@@ -1,6 +1,6 @@
 //! Validators that are started, killed and started again one by one.
 
-use crate::person::{Person, program};
+use crate::person::Person;
 use crate::{Account, Api, ports, until};
 use cairn_api::{BlockView, Status, TransactionStatus, token};
 use cairn_crypto::keyfile::{self, PublicKeys};
@@ -12,7 +12,7 @@ use cairn_runtime::{Operation, Outcome};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -25,6 +25,7 @@ pub struct Network {
     genesis: GenesisDocument,
     base_port: u16,
     children: Vec<Option<Child>>,
+    pub(crate) environment: Vec<(String, String)>,
     folder: TempDir,
     _lock: File,
 }
@@ -75,6 +76,7 @@ impl Network {
             genesis,
             base_port,
             children,
+            environment: Vec::new(),
             folder,
             _lock: lock,
         }
@@ -151,9 +153,7 @@ impl Network {
             .open(self.layout.log(index));
         let log = log.expect("a log can be written");
         let errors = log.try_clone().expect("a file has a second handle");
-        Command::new(program("cairnd"))
-            .args(["start", "--config"])
-            .arg(self.layout.config(index))
+        self.cairnd(index, &["start"])
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)

@@ -1,6 +1,7 @@
 //! The configuration of validators, read and changed.
 
 use crate::Network;
+use cairn_node::catalogue::CatalogueConfig;
 use cairn_node::config::NodeConfig;
 
 impl Network {
@@ -22,6 +23,16 @@ impl Network {
         let mut config = self.config(index);
         let quotas = &mut config.blobs.namespace_quotas;
         quotas.insert(namespace.to_owned(), bytes);
+        self.write_config(index, &config);
+    }
+
+    /// Sets the catalogue that a validator keeps. It has to be started again to know it.
+    ///
+    /// # Panics
+    /// When its configuration cannot be read or written.
+    pub fn set_catalogue(&mut self, index: usize, catalogue: CatalogueConfig) {
+        let mut config = self.config(index);
+        config.catalogue = catalogue;
         self.write_config(index, &config);
     }
 

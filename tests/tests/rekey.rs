@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use cairn_artifacts::{PackageError, fetch_package};
-use cairn_client::{Client, ClientConfig, Session};
+use cairn_client::{Client, ClientConfig, Manifests, Session};
 use cairn_crypto::Digest;
 use cairn_runtime::VersionId;
 use cairn_tests::{Network, Outcome, Person};
@@ -87,7 +87,7 @@ fn a_rekeyed_version_opens_for_its_readers_and_not_with_the_key_that_somebody_ke
         let client = session(&network, "alice").client().clone();
         runtime.block_on(client.manifests(None)).unwrap()
     };
-    let before = manifests();
+    let before = manifests().in_force;
     let revoke = ["revoke", "acme/net@1.0.0", &bob_id, "--reason", "left"];
     alice.shown(&revoke);
     pull(&bob, "1.0.0", &folder.join("again")).expect_code(15);
@@ -148,11 +148,15 @@ fn a_rekeyed_version_opens_for_its_readers_and_not_with_the_key_that_somebody_ke
         "{opened:?}"
     );
     // What lies under the old keys is needed by nothing any more.
-    let after = manifests();
+    let Manifests {
+        in_force: after,
+        replaced,
+    } = manifests();
     let new: BTreeSet<Digest> = (rekeyed.iter())
         .map(|one| digest(&one["manifest_digest"]))
         .collect();
     assert!(after.is_superset(&new) && after.is_disjoint(&before));
+    assert!(replaced.keys().eq(&before) && replaced.values().all(|by| new.contains(by)));
 
     // The model's files are shared again.
     let last = push(&alice, &model, "1.3.0", &[]);

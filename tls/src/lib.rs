@@ -28,6 +28,7 @@
 //! |---|---|
 //! | `config` | [`client_config`], [`server_config`], [`server_name`] |
 //! | `provider` | [`provider`]: what may be negotiated |
+//! | `observed` | [`observe`]: how long the cryptography of connections takes |
 //! | `policy` | [`PeerPolicy`], [`AllowList`]: who may connect, changeable at run time |
 //! | `verify` | the verifiers: key form, then policy, then signature |
 //! | `identity` | an ML-DSA-87 key as rustls wants it |
@@ -41,6 +42,7 @@ mod config;
 mod error;
 mod identity;
 mod negotiated;
+mod observed;
 mod policy;
 mod provider;
 mod spki;
@@ -49,6 +51,7 @@ mod verify;
 pub use config::{client_config, server_config, server_name};
 pub use error::{HandshakeError, PeerRefused, TlsError, refusal};
 pub use negotiated::{Negotiated, negotiated, peer_key};
+pub use observed::{CryptoObserver, observe};
 pub use policy::{AllowList, PeerPolicy};
 pub use provider::provider;
 pub use spki::{key_of_spki, spki_of_key};

@@ -1,7 +1,8 @@
 //! What may be negotiated.
 
+use crate::observed::{CIPHER_SUITE, KEY_EXCHANGE};
 use rustls::{
-    SignatureScheme,
+    SignatureScheme, SupportedCipherSuite,
     crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs},
 };
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 pub fn provider() -> Arc<CryptoProvider> {
     let all = aws_lc_rs::default_provider();
     Arc::new(CryptoProvider {
-        cipher_suites: vec![aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384],
-        kx_groups: vec![aws_lc_rs::kx_group::MLKEM1024],
+        cipher_suites: vec![SupportedCipherSuite::Tls13(&CIPHER_SUITE)],
+        kx_groups: vec![&KEY_EXCHANGE],
         signature_verification_algorithms: ml_dsa_87(&all.signature_verification_algorithms),
         ..all
     })

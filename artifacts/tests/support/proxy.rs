@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub enum Fault {
     None,
     /// Requests are taken and never answered.
     Silent,
+    /// Nothing goes on in either direction, and nothing is lost, until there is another fault.
+    Hold,
     /// The answer stops after so many bytes, and the connection stays.
     Stall(usize),
     /// The connection is closed after so many bytes of the answer.
@@ -64,6 +67,7 @@ impl Proxy {
     pub fn set(&self, fault: Fault) {
         let mut state = self.line.state.lock().unwrap();
         (state.fault, state.next) = (fault, None);
+        self.line.changed.notify_waiters();
     }
 
     /// Everything as it is until so many more bytes have passed, in both directions, and then this.
@@ -93,6 +97,7 @@ impl Drop for Proxy {
 struct Line {
     state: Arc<Mutex<State>>,
     met: Arc<AtomicU64>,
+    changed: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -118,6 +123,23 @@ impl Line {
 
     fn hit(&self) {
         self.met.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Waits as long as everything is held.
+    async fn held(&self) {
+        let mut met = false;
+        loop {
+            let mut changed = std::pin::pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if self.fault() != Fault::Hold {
+                return;
+            }
+            if !met {
+                self.hit();
+                met = true;
+            }
+            changed.await;
+        }
     }
 
     async fn serve(self, client: TcpStream, upstream: SocketAddr) -> std::io::Result<()> {
@@ -146,9 +168,10 @@ impl Line {
                 return Ok(());
             }
             self.count(length);
+            self.held().await;
             let bytes = &mut buffer[..length];
             match self.fault() {
-                Fault::None | Fault::Refuse => to.write_all(bytes).await?,
+                Fault::None | Fault::Refuse | Fault::Hold => to.write_all(bytes).await?,
                 Fault::Slow => {
                     self.hit();
                     tokio::time::sleep(Duration::from_millis(10)).await;
@@ -191,6 +214,7 @@ impl Line {
         let mut buffer = vec![0; 64 * 1024];
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
             self.count(length);
+            self.held().await;
             if self.fault() == Fault::Silent {
                 self.hit();
             } else if to.write_all(&buffer[..length]).await.is_err() {

@@ -1,11 +1,11 @@
 //! A real server that speaks DynamoDB's protocol.
 
-use cairn_catalogue::DynamoAddress;
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used)]
+
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use zeroize::Zeroizing;
 
 /// Longest that it takes to start.
 const START: Duration = Duration::from_secs(30);
@@ -27,10 +27,6 @@ fn executable() -> PathBuf {
         "scripts/services dynoxide: {output:?}"
     );
     PathBuf::from(told.lines().next_back().unwrap().trim())
-}
-
-pub fn secret() -> Zeroizing<String> {
-    Zeroizing::new("secret".to_owned())
 }
 
 impl DynamoServer {
@@ -60,18 +56,17 @@ impl DynamoServer {
         self.child.wait().unwrap();
     }
 
+    /// Takes away what it holds. It has to be killed before.
+    pub fn empty(&self) {
+        for file in std::fs::read_dir(self.folder.path()).unwrap() {
+            std::fs::remove_file(file.unwrap().path()).unwrap();
+        }
+    }
+
     /// Starts it again where it was, with what it held.
     pub fn start_again(&mut self) {
         self.child = spawn(self.at, &self.folder.path().join("tables"));
         self.wait();
-    }
-
-    pub fn address(&self, table: &str) -> DynamoAddress {
-        DynamoAddress {
-            table: table.to_owned(),
-            region: "eu-central-1".to_owned(),
-            endpoint: Some(format!("http://{}", self.at)),
-        }
     }
 }
 

@@ -6,16 +6,19 @@ pub mod dynamo_server;
 pub mod model;
 
 use cairn_catalogue::{
-    Access, Catalogue, CatalogueError, Certificate, Change, Cursor, Dynamo, DynamoLimits, Embedded,
-    Entry, Hit, Identity, ModelEntry, Position, Query, Rows, VersionEntry,
+    Access, Catalogue, CatalogueError, Certificate, Change, Cursor, Dynamo, DynamoAddress,
+    DynamoLimits, Embedded, Entry, Hit, Identity, ModelEntry, PageLimits, Position, Query, Rows,
+    VersionEntry,
 };
 use cairn_crypto::Digest;
 use cairn_runtime::{AccountId, ModelName, VersionId};
-use dynamo_server::{DynamoServer, secret};
+use dynamo_server::DynamoServer;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::{Arc, LazyLock};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
+use zeroize::Zeroizing;
 
 /// A kind of store that a test runs over; each opens the same rows again and again.
 pub enum Store {
@@ -39,7 +42,7 @@ impl Store {
             Self::Dynamo(server) => {
                 let limits = DynamoLimits::default();
                 let credentials = Some(("key", &secret()));
-                let opened = Dynamo::open(&server.address(table), credentials, limits).await;
+                let opened = Dynamo::open(&address(server.at, table), credentials, limits).await;
                 Arc::new(opened.unwrap())
             }
         }
@@ -50,6 +53,19 @@ impl Store {
         let rows = self.rows(table).await;
         Catalogue::open(rows, identity()).await.unwrap()
     }
+}
+
+/// A table of a server.
+pub fn address(at: SocketAddr, table: &str) -> DynamoAddress {
+    DynamoAddress {
+        table: table.to_owned(),
+        region: "eu-central-1".to_owned(),
+        endpoint: Some(format!("http://{at}")),
+    }
+}
+
+pub fn secret() -> Zeroizing<String> {
+    Zeroizing::new("secret".to_owned())
 }
 
 /// Runs a test over every store.
@@ -154,16 +170,17 @@ pub fn named(hit: &Hit) -> String {
 pub async fn all(
     catalogue: &Catalogue,
     query: &Query,
-    page: usize,
+    page: impl Into<PageLimits>,
     now_ms: u64,
 ) -> Result<Vec<String>, CatalogueError> {
+    let page = page.into();
     let mut cursor: Option<Cursor> = None;
     let mut found = Vec::new();
     loop {
         let got = catalogue
             .search(query, cursor.as_ref(), page, now_ms)
             .await?;
-        assert!(got.hits.len() <= page);
+        assert!(got.hits.len() <= page.hits);
         found.extend(got.hits.iter().map(named));
         match got.next {
             // As the API hands it over.

@@ -6,7 +6,7 @@ use crate::exit::Failure;
 use crate::output::{Fields, seconds, size};
 use crate::progress;
 use cairn_artifacts::StoreAddress;
-use cairn_client::{Pulled, Reference, Times};
+use cairn_client::{Pulled, Reference, Times, Yanked};
 use cairn_crypto::Digest;
 use cairn_runtime::Confidentiality;
 use clap::Args;
@@ -54,15 +54,14 @@ pub(crate) async fn run(arguments: &PullArgs, context: &Context) -> Result<(), F
     let session = context.session().await?;
     let id = session.client().resolve(&arguments.reference).await?;
     let progress = progress::bar("pulling", context.output().shows_progress());
-    let pulled = if arguments.allow_yanked {
-        session
-            .pull_even_yanked_from(&id, &arguments.output, &sources, progress)
-            .await?
+    let yanked = if arguments.allow_yanked {
+        Yanked::Allow
     } else {
-        session
-            .pull_from(&id, &arguments.output, &sources, progress)
-            .await?
+        Yanked::Refuse
     };
+    let pulled = session
+        .pull_from(&id, &arguments.output, &sources, yanked, progress)
+        .await?;
     if let Some(notice) = session.client().proved_deprecation(&id).await? {
         let (at, reason) = (notice.at, notice.reason);
         let note = format!("{id} is deprecated since height {at}: {reason}");

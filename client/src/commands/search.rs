@@ -60,22 +60,22 @@ pub(crate) async fn run(arguments: SearchArgs, context: &Context) -> Result<(), 
     let found = context.client()?.search(&query, arguments.limit).await?;
     let output = context.output();
     output.result(&found, || found_table(&found.items))?;
-    output.note(&told(&found));
+    output.note(&told(&found, arguments.limit));
     Ok(())
 }
 
 /// What the answer is worth.
-fn told(found: &SearchPage) -> String {
+fn told(found: &SearchPage, limit: usize) -> String {
     let behind = found.last_final.saturating_sub(found.height);
     let lag = if behind == 0 {
         String::new()
     } else {
         format!(", {behind} blocks behind the ledger")
     };
-    let more = if found.next.is_some() {
-        "; there is more, see --limit"
-    } else {
-        ""
+    let more = match found.next {
+        None => "",
+        Some(_) if found.items.len() >= limit => "; there is more, see --limit",
+        Some(_) => "; not everything was looked at: ask more precisely",
     };
     format!(
         "a node's word as of height {}{lag}; `cairn show` proves a version{more}",

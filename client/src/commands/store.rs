@@ -9,11 +9,10 @@ use cairn_artifacts::upkeep::{
     Checked, Collected, DEFAULT_GRACE, MIN_GRACE, Referenced, check, collect,
 };
 use cairn_artifacts::{AnyStore, ErrorKind, PackageError, StoreAddress};
-use cairn_client::{ClientError, Sources};
+use cairn_client::{ClientError, Manifests, Sources};
 use cairn_crypto::Digest;
 use clap::Args;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const HOUR: u64 = 60 * 60;
@@ -80,7 +79,7 @@ pub(crate) async fn gc(arguments: &GcArgs, context: &Context) -> Result<(), Fail
     let grace = Duration::from_secs(arguments.grace * HOUR);
     let manifests = manifests(context, now.checked_sub(grace)).await?;
     let stores = [store];
-    let referenced = Referenced::read(&stores, &manifests)
+    let referenced = Referenced::read(&stores, &manifests.in_force)
         .await
         .map_err(ClientError::from)?;
     let missing = referenced.missing();
@@ -91,18 +90,23 @@ pub(crate) async fn gc(arguments: &GcArgs, context: &Context) -> Result<(), Fail
             "{} of {} manifests are not in {}, such as {first}, so it is not known which chunks they need; \
              nothing was removed. If the store is not to have them, add --ignore-missing",
             missing.len(),
-            manifests.len(),
+            manifests.in_force.len(),
             arguments.store,
         )));
     }
+    let missing_manifests = missing.iter().copied().collect();
+    let referenced = referenced
+        .with_replaced(&stores, &manifests.replaced)
+        .await
+        .map_err(ClientError::from)?;
     let collected = collect(&stores[0], &referenced, now, grace, arguments.dry_run)
         .await
         .map_err(|error| ClientError::from(PackageError::from(error)))?;
     let view = GcView {
         store: arguments.store.to_string(),
         dry_run: arguments.dry_run,
-        manifests: manifests.len(),
-        missing_manifests: missing.iter().copied().collect(),
+        manifests: manifests.in_force.len(),
+        missing_manifests,
         kept: collected.kept,
         young: collected.young,
         removed: collected.removed.keys().copied().collect(),
@@ -142,7 +146,7 @@ pub(crate) async fn fsck(arguments: &FsckArgs, context: &Context) -> Result<(), 
     let manifests = manifests(context, None).await?;
     let progress = progress::bar("checking", context.output().shows_progress());
     progress.start(0);
-    let checked = check(&store, &manifests, progress.as_ref()).await;
+    let checked = check(&store, &manifests.in_force, progress.as_ref()).await;
     progress.finish();
     let view = FsckView {
         store: arguments.store.to_string(),
@@ -210,14 +214,14 @@ pub(super) fn open_store(address: &StoreAddress) -> Result<AnyStore, Failure> {
 async fn manifests(
     context: &Context,
     replaced_since: Option<SystemTime>,
-) -> Result<BTreeSet<Digest>, Failure> {
+) -> Result<Manifests, Failure> {
     let since = replaced_since.map(|time| {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     });
-    let mut manifests = BTreeSet::new();
+    let mut manifests = Manifests::default();
     for (_, client) in context.each_node()? {
-        manifests.extend(client.manifests(since).await?);
+        manifests.join(client.manifests(since).await?);
     }
     Ok(manifests)
 }

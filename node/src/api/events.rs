@@ -33,6 +33,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use utoipa::IntoParams;
 
 /// Bytes of messages that are put together before they are sent.
 const PIECE: usize = 32 * 1_024;
@@ -40,13 +41,19 @@ const PIECE: usize = 32 * 1_024;
 const WAITING: usize = 2;
 
 /// `?from=&model=&namespace=&kind=&account=`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
+    /// First height, default the next one to become final
     from: Option<u64>,
+    /// Only of this model, `namespace/name`
     model: Option<String>,
+    /// Only of this namespace and its models
     namespace: Option<String>,
+    /// Only of this kind, such as `model_registered`
     kind: Option<String>,
+    /// Only signed by this account or about it
     account: Option<String>,
 }
 
@@ -89,11 +96,7 @@ fn first(headers: &HeaderMap, from: Option<u64>, last: u64) -> Result<EventId, A
 #[utoipa::path(
     get, path = "/v1/events", tag = "registry",
     params(
-        ("from" = Option<u64>, Query, description = "First height, default the next one to become final"),
-        ("model" = Option<String>, Query, description = "Only of this model, `namespace/name`"),
-        ("namespace" = Option<String>, Query, description = "Only of this namespace and its models"),
-        ("kind" = Option<String>, Query, description = "Only of this kind, such as `model_registered`"),
-        ("account" = Option<String>, Query, description = "Only signed by this account or about it"),
+        Wanted,
         ("Last-Event-ID" = Option<String>, Header, description = "`id` of the last message that the reader has; before `from`"),
     ),
     responses(

@@ -115,30 +115,33 @@ fn unasked(error: QueryError) -> ApiProblem {
     ApiProblem::bad_request(error.to_string())
 }
 
-impl From<SearchError> for ApiProblem {
-    fn from(error: SearchError) -> Self {
-        if let SearchError::Catalogue(CatalogueError::Query(error)) = error {
-            return unasked(error);
-        }
-        // Paths and addresses are the operator's business, and in the log.
-        tracing::warn!(%error, "no answer to a search");
-        let what = match error {
-            SearchError::TooSlow { seconds, .. } => format!("gave no answer within {seconds} s"),
-            SearchError::NotNow(_) | SearchError::Catalogue(_) => "is not available".to_owned(),
-        };
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            code::CATALOGUE_UNAVAILABLE,
-            format!("the catalogue of this node {what}; ask another node, or again in a moment"),
-        )
+/// What is said of a search that came to nothing in this catalogue.
+fn unanswered(error: SearchError, service: &str) -> ApiProblem {
+    if let SearchError::Catalogue(CatalogueError::Query(error)) = error {
+        return unasked(error);
     }
+    // Paths and addresses are the operator's business, and in the log.
+    tracing::warn!(%error, "no answer to a search");
+    let what = match error {
+        SearchError::TooSlow { seconds, .. } => format!("gave no answer within {seconds} s"),
+        SearchError::NotNow(_) | SearchError::Catalogue(_) => "is not available".to_owned(),
+    };
+    ApiProblem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        code::CATALOGUE_UNAVAILABLE,
+        format!(
+            "the catalogue of this node ({service}) {what}; ask another node, or again in a moment"
+        ),
+    )
+    .with("catalogue", service)
 }
 
 /// Models and versions that meet every condition that is given, by the models' names, newest versions first.
 ///
 /// The answer comes from this node's catalogue and is its word: `height` says up to which block the catalogue reflects
 /// the ledger, `last_final` where the ledger is. What matters can be proved with the routes under `/v1/proofs`. A node
-/// whose catalogue is not available says so (503, `catalogue_unavailable`) and answers everything else.
+/// whose catalogue is not available says so (503, `catalogue_unavailable`, with its name) and answers everything else.
+/// A page may have fewer items than were asked for, or none, and a `next`: it ends after a time and at a size too.
 #[utoipa::path(
     get, path = "/v1/search", tag = "registry",
     params(
@@ -168,7 +171,8 @@ pub(super) async fn search(
     let searches = state.node.searches();
     let limit = page_size(asked.limit);
     let found = searches.search(&asked.query, asked.cursor.as_ref(), limit);
-    let (found, at) = found.await?;
+    let found = found.await;
+    let (found, at) = found.map_err(|error| unanswered(error, searches.service()))?;
     let hits = found.hits.into_iter();
     let page = SearchPage {
         height: at.height,
@@ -239,6 +243,9 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
+    /// Names and marks of one item's JSON, bytes.
+    const HIT_JSON: usize = 1_024;
+
     fn read(text: &[(&str, &str)]) -> Result<Asked, ApiProblem> {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         Asked::read(text.iter().map(owned).collect())
@@ -264,6 +271,63 @@ mod tests {
         assert_eq!(query.fields, [("scores.f1".to_owned(), "0.9=x".to_owned())]);
         assert_eq!((query.certified, query.since_ms), (true, Some(86_400_000)));
         assert_eq!(asked.limit, Some(3));
+    }
+
+    #[test]
+    fn no_page_is_longer_than_clients_read() {
+        // What grows most as JSON: characters that are written as six, in texts of every length.
+        let texts: Vec<(String, String)> = (0..250)
+            .map(|length| (format!("{length:03}"), "\u{1}".repeat(length)))
+            .collect();
+        let name: cairn_runtime::ModelName = "a/b".parse().unwrap();
+        let account = |byte: u8| AccountId(cairn_crypto::Digest::of(&[byte]));
+        let certificate = |byte| cairn_catalogue::Certificate {
+            certifier: account(byte),
+            check: String::new(),
+            passed: true,
+            expires_at_ms: None,
+            revoked: false,
+        };
+        for count in [0, 1, 10, 250] {
+            let labels = texts[..count].to_vec();
+            let version = VersionEntry {
+                id: "a/b@1.0.0".parse().unwrap(),
+                ordinal: 0,
+                model_hash: cairn_crypto::Digest::ZERO,
+                publisher: account(0),
+                published_at: u64::MAX,
+                published_ms: 0,
+                access: Access::Public,
+                fields: labels.clone(),
+                tags: labels.clone(),
+                certificates: (0..200).map(certificate).collect(),
+                deprecated: Some("\u{1}".repeat(4_096)),
+                yanked: Some("\u{1}".repeat(4_096)),
+            };
+            let model = cairn_catalogue::ModelEntry {
+                name: name.clone(),
+                owner: account(0),
+                description: "\u{1}".repeat(4_096),
+                registered_at: 0,
+                versions: 1,
+                tags: labels.clone(),
+                aliases: (labels
+                    .iter()
+                    .map(|(key, _)| (key.clone(), "1.0.0".to_owned())))
+                .collect(),
+            };
+            let rows = borsh::to_vec(&(&model, &version)).unwrap().len();
+            let hit = Hit {
+                model,
+                version: Some(version),
+                certified: true,
+            };
+            let json = serde_json::to_vec(&view(hit, 0)).unwrap().len();
+            assert!(json <= 6 * rows + HIT_JSON, "{json} of {rows} with {count}");
+        }
+        // The clients' limit of a JSON answer.
+        let most = 6 * cairn_catalogue::MAX_PAGE_BYTES + 101 * HIT_JSON;
+        assert!(most < 32 << 20, "{most}");
     }
 
     #[test]

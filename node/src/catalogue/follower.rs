@@ -46,7 +46,8 @@ impl Follower {
         finality: Arc<Finality>,
         registry: &Registry,
     ) -> Result<(Self, Arc<Searches>), prometheus::Error> {
-        let searches = Arc::new(Searches::new());
+        let service = config.service(&identity.node);
+        let searches = Arc::new(Searches::new(service));
         let follower = Self {
             config,
             identity,

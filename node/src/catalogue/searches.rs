@@ -1,6 +1,6 @@
 //! What the API asks of the catalogue.
 
-use cairn_catalogue::{Catalogue, CatalogueError, Cursor, Found, Position, Query};
+use cairn_catalogue::{Catalogue, CatalogueError, Cursor, Found, PageLimits, Position, Query};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
@@ -9,10 +9,14 @@ use tokio::sync::Semaphore;
 const AT_ONCE: usize = 16;
 /// Longest that a search takes, with waiting for its turn.
 const LONGEST: Duration = Duration::from_secs(8);
+/// Time for looking at rows: a page that finds little in it says where to go on. Less than [`LONGEST`] by what a last
+/// request to a slow service may take.
+const PAGE_TIME: Duration = Duration::from_secs(2);
 
 /// Answers searches with the catalogue as far as it has come.
 #[derive(Debug)]
 pub struct Searches {
+    service: String,
     standing: Mutex<Standing>,
     turns: Semaphore,
 }
@@ -48,16 +52,23 @@ pub enum SearchError {
 }
 
 impl Searches {
-    /// With no catalogue yet.
+    /// With no catalogue yet; `service` says to everybody which one there should be, without its address.
     #[must_use]
-    pub(super) fn new() -> Self {
+    pub(super) fn new(service: String) -> Self {
         Self {
+            service,
             standing: Mutex::new(Standing {
                 trouble: Some("the catalogue is being opened".to_owned()),
                 ..Standing::default()
             }),
             turns: Semaphore::new(AT_ONCE),
         }
+    }
+
+    /// Which catalogue this is, as everybody may know it.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service
     }
 
     fn lock(&self) -> MutexGuard<'_, Standing> {
@@ -121,10 +132,14 @@ impl Searches {
                 "catalogue {name} is being filled from the ledger{why}"
             )));
         };
+        let limits = PageLimits {
+            hits: limit,
+            time: PAGE_TIME,
+        };
         let work = async {
             let _turn = self.turns.acquire().await;
             catalogue
-                .search(query, cursor, limit, reached.timestamp_ms)
+                .search(query, cursor, limits, reached.timestamp_ms)
                 .await
         };
         match tokio::time::timeout(LONGEST, work).await {

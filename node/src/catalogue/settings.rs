@@ -35,6 +35,21 @@ pub struct CatalogueConfig {
 }
 
 impl CatalogueConfig {
+    /// Which catalogue the node with this name keeps, for everybody: without paths and addresses.
+    #[must_use]
+    pub fn service(&self, node: &str) -> String {
+        match self.kind {
+            CatalogueKind::None => "none".to_owned(),
+            CatalogueKind::Embedded => "a file of the node".to_owned(),
+            CatalogueKind::DynamoDb => format!("table {} of DynamoDB", self.table_of(node)),
+        }
+    }
+
+    fn table_of(&self, node: &str) -> String {
+        let default = || format!("cairn-{node}");
+        self.table.clone().unwrap_or_else(default)
+    }
+
     /// The store of a node with this name and data folder; nothing where the node keeps no catalogue. To be cleared, it
     /// need not be sound.
     async fn rows(
@@ -61,9 +76,8 @@ impl CatalogueConfig {
                 Ok(Some(Arc::new(opened??)))
             }
             CatalogueKind::DynamoDb => {
-                let default = || format!("cairn-{node}");
                 let address = DynamoAddress {
-                    table: self.table.clone().unwrap_or_else(default),
+                    table: self.table_of(node),
                     region: self
                         .region
                         .clone()

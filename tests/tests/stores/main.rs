@@ -5,6 +5,7 @@
 //! | `sharing` | a model goes through a bucket to another account, through caches, signed |
 //! | `keeping` | `cairn gc` and `cairn fsck` |
 //! | `faults` | what services that fail do to commands |
+//! | `killed` | transfers of which one side is killed go on where they were |
 //! | `changes` | what has not changed is not sent again |
 //! | `quotas` | what a namespace may have of a node, and what nodes measure |
 //! | `node` | the store that a node is keeps every promise of a store |
@@ -14,6 +15,7 @@
 mod changes;
 mod faults;
 mod keeping;
+mod killed;
 mod node;
 mod quotas;
 mod sharing;

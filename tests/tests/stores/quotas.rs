@@ -144,14 +144,23 @@ fn a_node_measures_its_stores_and_its_cryptography_while_it_works() {
     assert!(of("has", "ok") + of("has", "not_found") >= 4.0, "{text}");
     let retrieved = "cairn_retrieval_time_seconds_count{outcome=\"ok\",store=\"blobs\"}";
     assert_eq!(value(&text, retrieved), of("get", "ok"));
+    let checked = "cairn_verification_duration_seconds_count{what=\"blob\"}";
+    assert_eq!(value(&text, checked), of("get", "ok"));
+    // On each node three of the self-test; and one for each connection between nodes, of which there are two for a pair.
+    let keys = "cairn_key_generation_time_seconds_count{algorithm=\"ml_kem_1024\"}";
+    let made = (0..4).map(|node| value(&metrics(network.ports(node)[3]), keys) - 3.0);
+    assert!(made.sum::<f64>() >= 12.0);
     for line in [
         "cairn_storage_latency_seconds_sum{operation=\"put\",outcome=\"ok\",store=\"blobs\"}",
         "cairn_verification_duration_seconds_sum{what=\"consensus_message\"}",
+        "cairn_verification_duration_seconds_sum{what=\"transaction\"}",
         "cairn_signature_verification_seconds_sum{what=\"transaction\"}",
         "cairn_key_generation_time_seconds_sum{algorithm=\"ml_dsa_87\"}",
         "cairn_key_generation_time_seconds_sum{algorithm=\"ml_kem_1024\"}",
         "cairn_encryption_performance_seconds_sum{operation=\"seal\"}",
         "cairn_encryption_performance_seconds_sum{operation=\"open\"}",
+        "cairn_encryption_performance_seconds_sum{operation=\"seal_record\"}",
+        "cairn_encryption_performance_seconds_sum{operation=\"open_record\"}",
     ] {
         assert!(value(&text, line) > 0.0, "{line}: {text}");
     }

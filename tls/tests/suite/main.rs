@@ -7,4 +7,5 @@ mod classical;
 mod damaged;
 mod ends;
 mod foreign;
+mod observed;
 mod refused;

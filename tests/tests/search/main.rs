@@ -1,14 +1,24 @@
-//! What users search for, over a live network: every way of finding, a node that is started again, a catalogue that is
-//! lost, damaged or made anew by hand, and one that is not there while everything else goes on.
+//! What users search for, over a live network and every kind of catalogue: every way of finding, a node that is started
+//! again, a catalogue that is lost, damaged or made anew by hand, and one that is not there while everything else goes on.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `kind` | the kinds of catalogue, and what can happen to each |
+//! | `dynamo_server` | a real server that speaks DynamoDB's protocol |
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../../../catalogue/tests/suite/dynamo_server.rs"]
+mod dynamo_server;
+mod kind;
+
 use cairn_api::SearchPage;
-use cairn_tests::person::{program, run};
+use cairn_tests::person::run;
 use cairn_tests::{Network, Outcome, Person, until};
+use dynamo_server::DynamoServer;
+use kind::{Kind, expect_unavailable};
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 /// How long a catalogue may take to come as far as its ledger.
@@ -57,15 +67,22 @@ fn found(person: &Person, arguments: &[&str]) -> Vec<String> {
 }
 
 fn rebuild(network: &Network, node: usize) -> Outcome {
-    let mut command = Command::new(program("cairnd"));
-    run(command
-        .args(["catalogue", "rebuild", "--config"])
-        .arg(network.layout().config(node)))
+    run(&mut network.cairnd(node, &["catalogue", "rebuild"]))
 }
 
 #[test]
-fn everything_is_found_each_way_and_again_after_the_catalogue_was_lost() {
+fn everything_is_found_each_way_and_again_after_the_file_was_lost() {
+    everything_is_found(Kind::Embedded);
+}
+
+#[test]
+fn everything_is_found_each_way_in_dynamodb_and_again_after_its_service_was_away() {
+    everything_is_found(Kind::Dynamo(DynamoServer::start()));
+}
+
+fn everything_is_found(mut kind: Kind) {
     let mut network = Network::start(4);
+    kind.set_up(&mut network, 3);
     let alice = network
         .person("alice")
         .with("CAIRN_NODES", network.nodes(&[3]));
@@ -178,7 +195,6 @@ fn everything_is_found_each_way_and_again_after_the_catalogue_was_lost() {
     assert_eq!(found(&alice, &["--tag", "late=yes"]), ["acme/vision@1.0.0"]);
 
     // While a node runs, its catalogue cannot be made anew; when it does not, it can.
-    let folder = network.layout().validator(3).join("data").join("catalogue");
     rebuild(&network, 3).expect_code(1);
     network.terminate(3, PATIENCE);
     let rebuilt = rebuild(&network, 3);
@@ -194,26 +210,15 @@ fn everything_is_found_each_way_and_again_after_the_catalogue_was_lost() {
 
     // Lost, it is filled again by itself.
     network.terminate(3, PATIENCE);
-    std::fs::remove_file(folder.join("catalogue.redb")).unwrap();
+    kind.lose(&network, 3);
     network.launch(3);
     wait(&network, 3, late);
     every_way(&alice);
 
-    // Damaged, it is said so; consensus, reads and writes go on, and other nodes answer.
-    network.terminate(3, PATIENCE);
-    std::fs::write(folder.join("catalogue.redb"), "nothing that was written").unwrap();
-    network.launch(3);
+    // Out of order, it is said so; consensus, reads and writes go on, and other nodes answer.
+    kind.spoil(&mut network, 3);
     network.wait_for_height(late);
-    until(
-        PATIENCE,
-        "the node says that its catalogue is out of order",
-        || {
-            let reply = network.api(3).get("/v1/search").ok()?;
-            reply.expect_problem(503, "catalogue_unavailable");
-            let body = String::from_utf8_lossy(&reply.body).into_owned();
-            body.contains("is not available").then_some(())
-        },
-    );
+    expect_unavailable(&network, 3, &kind);
     network.expect_goes_on("after");
     assert_eq!(
         alice.shown(&["show", "acme/bert@1.1.0"])["id"]["version"],
@@ -221,10 +226,16 @@ fn everything_is_found_each_way_and_again_after_the_catalogue_was_lost() {
     );
     let both = alice.clone().with("CAIRN_NODES", network.nodes(&[3, 0]));
     every_way(&both);
-    network.terminate(3, PATIENCE);
-    rebuild(&network, 3).expect_code(0);
-    network.launch(3);
-    wait(&network, 3, late);
+    // What is written through this very node meanwhile is found when the catalogue is back.
+    let tag = ["tag", "add", "acme/vision@1.0.0", "missed=no"];
+    let missed = alice.shown(&tag)["height"].as_u64().unwrap();
+    expect_unavailable(&network, 3, &kind);
+    kind.mend(&mut network, 3);
+    wait(&network, 3, missed);
     every_way(&alice);
+    assert_eq!(
+        found(&alice, &["--tag", "missed=no"]),
+        ["acme/vision@1.0.0"]
+    );
     network.check_alive();
 }
