@@ -364,13 +364,22 @@ impl Client {
     /// [`ClientError::NotFound`] when there is no such account, [`ClientError::KeyNotValid`] when its newest keys are
     /// not valid now; else as [`Client::prove`].
     pub async fn proved_key(&self, id: &AccountId) -> Result<(u32, AccountKey), ClientError> {
+        let (index, key, _) = self.newest_key(id).await?;
+        Ok((index, key))
+    }
+
+    /// As [`Client::proved_key`], and the height of the proof.
+    pub(crate) async fn newest_key(
+        &self,
+        id: &AccountId,
+    ) -> Result<(u32, AccountKey, u64), ClientError> {
         let account = self.proved_account(id).await?;
         let index = account.keys.saturating_sub(1);
         let (key, height) = self.proved_key_at(id, index).await?;
         if !key.is_valid_at(height.saturating_add(1)) {
             return Err(ClientError::KeyNotValid { account: *id });
         }
-        Ok((index, key))
+        Ok((index, key, height))
     }
 
     /// The keys of an account that have this index, valid or not, proved; and the height of the proof.

@@ -300,7 +300,8 @@ impl Session {
     }
 
     /// Gives a reader access to a private version that this account can read: seals the data key to the reader's
-    /// newest key, which is proved to be the reader's.
+    /// newest key, which is proved to be the reader's. Access that was revoked before comes back; a revocation that
+    /// lands meanwhile stands.
     ///
     /// # Errors
     /// [`ClientError::Invalid`] for a public version, what [`Session::data_key`], [`Client::proved_key`] and
@@ -310,7 +311,12 @@ impl Session {
         let (Some(key), Some(own)) = (open.data_key, open.grant) else {
             return Err(not_private(id));
         };
-        let to = self.client().recipient(reader).await?;
+        let mut to = self.client().recipient(reader).await?;
+        // Whatever was revoked until now is granted again on purpose, also where the node that proved the key lags
+        // behind the one that proved the revocation.
+        if let Some(head) = self.client().newest_head().await? {
+            to.as_of = to.as_of.max(head.header().height.0);
+        }
         let chain_id = self.client().chain_id();
         let operation = seal_for(chain_id, id, own.generation, &key, &to)?;
         self.transact(vec![operation]).await
@@ -336,11 +342,12 @@ impl OpenVersion {
 impl Client {
     /// An account as the recipient of a data key, proved.
     pub(crate) async fn recipient(&self, account: &AccountId) -> Result<Recipient, ClientError> {
-        let (key_index, key) = self.proved_key(account).await?;
+        let (key_index, key, height) = self.newest_key(account).await?;
         Ok(Recipient {
             account: *account,
             key_index,
             encryption_key: key.encryption,
+            as_of: height,
         })
     }
 }

@@ -108,6 +108,7 @@ fn private(id: VersionId) -> [Operation; 2] {
         reader: AccountId::of(key(3, 0).public_key()),
         key_index: 0,
         generation: 0,
+        as_of: 0,
         sealed: SealedKey {
             ciphertext: Ciphertext::from_bytes(&[1; Ciphertext::LEN]).unwrap(),
             wrapped: [1; 40],
