@@ -127,6 +127,9 @@ async fn in_pages(
     page: impl Fn(u64, Option<usize>) -> cairn_audit::Bundle + Send + Sync + 'static,
 ) -> Client {
     let answer = move |line: &str| {
+        if line.contains("/v1/blocks?") {
+            return honest(line);
+        }
         if !line.contains("from=") {
             return problem(422, cairn_api::code::LIST_TOO_LONG);
         }
