@@ -70,9 +70,17 @@ pub enum Claim {
     Records(Vec<ProvedRecord>),
     /// A list of the state has these entries and no others.
     List(ListProof),
+    /// A list of the state has these entries one after the other, and says how many there are in all. Pages of one block
+    /// that follow one another make a complete list.
+    ListPage {
+        /// Ordinal of the first entry.
+        from: u64,
+        /// What says how many there are in all, and the entries of the page.
+        page: ListProof,
+    },
 }
 
-/// A complete list: what says how many entries there are, and each of them.
+/// A list, complete or a page of it: what says how many entries there are, and entries one after the other.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct ListProof {
     /// Which list.
@@ -159,6 +167,17 @@ pub enum Summary {
         /// Which.
         list: List,
         /// Its entries, in the order of their ordinals.
+        entries: Vec<RecordSummary>,
+    },
+    /// A page of a list.
+    ListPage {
+        /// Which list.
+        list: List,
+        /// How many entries the list has in all.
+        count: u64,
+        /// Ordinal of the first entry of the page.
+        from: u64,
+        /// The entries of the page, in the order of their ordinals.
         entries: Vec<RecordSummary>,
     },
     /// These records are what the state holds. A single record or absence is a list of one.
@@ -260,7 +279,8 @@ impl Claim {
             Self::Grant { id, reader, .. } => vec![StateKey::Grant(id.clone(), *reader)],
             Self::Absent { key, .. } | Self::Record { key, .. } => vec![key.clone()],
             Self::Records(entries) => entries.iter().map(|entry| entry.key.clone()).collect(),
-            Self::List(proof) => proof.keys(),
+            Self::List(proof) => proof.keys(0),
+            Self::ListPage { from, page } => page.keys(*from),
         }
     }
 
@@ -311,6 +331,7 @@ impl Claim {
             ),
             Self::Transaction(transaction) => transaction.verify(header),
             Self::List(proof) => proof.verify(header),
+            Self::ListPage { from, page } => page.verify_page(header, *from),
         }
     }
 }
@@ -329,35 +350,67 @@ fn check_revoked(key: &StateKey, value: &[u8]) -> Result<(), AuditError> {
 }
 
 impl ListProof {
-    /// The key that says how many there are, and that of each entry.
-    fn keys(&self) -> Vec<StateKey> {
-        let entries = (0u64..).zip(&self.entries);
+    /// The key that says how many there are, and that of each entry, the first of which has this ordinal.
+    fn keys(&self, from: u64) -> Vec<StateKey> {
+        // No list goes so far that adding up ends at the largest number.
+        let ordinals = (0..self.entries.len() as u64).map(|place| from.saturating_add(place));
         std::iter::once(self.list.count_key())
-            .chain(entries.map(|(ordinal, _)| self.list.entry_key(ordinal)))
+            .chain(ordinals.map(|ordinal| self.list.entry_key(ordinal)))
             .collect()
     }
 
-    fn verify(&self, header: &Header) -> Result<Summary, AuditError> {
+    /// How many entries the list has in all.
+    fn verify_count(&self, header: &Header) -> Result<u64, AuditError> {
         let key = self.list.count_key();
         let count = self.count.as_deref();
         records(header, [(&key, count, &self.proof)])?;
-        let expected = self.list.count(count)?;
-        let got = self.entries.len() as u64;
-        if got != expected {
-            return Err(AuditError::Incomplete {
-                key: Box::new(key),
-                expected,
-                got,
-            });
-        }
-        let keys: Vec<StateKey> = self.keys().into_iter().skip(1).collect();
+        Ok(self.list.count(count)?)
+    }
+
+    fn verify_entries(&self, header: &Header, from: u64) -> Result<Vec<RecordSummary>, AuditError> {
+        let keys: Vec<StateKey> = self.keys(from).into_iter().skip(1).collect();
         let entries = keys
             .iter()
             .zip(&self.entries)
             .map(|(key, entry)| (key, Some(entry.value.as_slice()), &entry.proof));
+        proved(header, entries)
+    }
+
+    fn verify(&self, header: &Header) -> Result<Summary, AuditError> {
+        let expected = self.verify_count(header)?;
+        let got = self.entries.len() as u64;
+        if got != expected {
+            return Err(AuditError::Incomplete {
+                key: Box::new(self.list.count_key()),
+                expected,
+                got,
+            });
+        }
         Ok(Summary::List {
             list: self.list.clone(),
-            entries: proved(header, entries)?,
+            entries: self.verify_entries(header, 0)?,
+        })
+    }
+
+    /// A page has an entry at least, unless the list has none: pages that follow one another come to the end.
+    fn verify_page(&self, header: &Header, from: u64) -> Result<Summary, AuditError> {
+        let count = self.verify_count(header)?;
+        let got = self.entries.len() as u64;
+        let whole_of_none = (count, from, got) == (0, 0, 0);
+        let within = got > 0 && from.checked_add(got).is_some_and(|end| end <= count);
+        if !within && !whole_of_none {
+            return Err(AuditError::Page {
+                key: Box::new(self.list.count_key()),
+                count,
+                from,
+                got,
+            });
+        }
+        Ok(Summary::ListPage {
+            list: self.list.clone(),
+            count,
+            from,
+            entries: self.verify_entries(header, from)?,
         })
     }
 }

@@ -120,6 +120,21 @@ pub enum AuditError {
         /// How many the bundle has.
         got: u64,
     },
+    /// A page without entries, or with some that the list does not have.
+    #[error(
+        "{} says that there are {count}, the bundle has {got} from {from} on",
+        key::readable(.key)
+    )]
+    Page {
+        /// What says how many there are.
+        key: Box<StateKey>,
+        /// How many there are.
+        count: u64,
+        /// Ordinal of the page's first entry.
+        from: u64,
+        /// Entries of the page.
+        got: u64,
+    },
     /// What says how many entries a list has is no such record.
     #[error(transparent)]
     Count(#[from] StateError),

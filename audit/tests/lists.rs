@@ -66,6 +66,84 @@ fn an_entry_in_anothers_place_or_another_count_is_refused() {
     assert!(matches!(check(hidden), Err(AuditError::State { .. })));
 }
 
+fn check_claim(claim: Claim) -> Result<Summary, AuditError> {
+    verify(&LEDGER.bundle(claim), &LEDGER.anchor(), None, None).map(|verified| verified.claim)
+}
+
+#[test]
+fn pages_that_follow_one_another_say_what_the_complete_list_says() {
+    let list = || List::Events(model());
+    let Summary::List { entries: whole, .. } = check(LEDGER.list(list())).unwrap() else {
+        panic!("a list")
+    };
+    for cut in [vec![0..2], vec![0..1, 1..2]] {
+        let mut pieced = Vec::new();
+        for part in cut {
+            let expected = (list(), 2, part.start);
+            let Summary::ListPage {
+                list,
+                count,
+                from,
+                entries,
+            } = check_claim(LEDGER.page(list(), part)).unwrap()
+            else {
+                panic!("a page")
+            };
+            assert_eq!((list, count, from), expected);
+            pieced.extend(entries);
+        }
+        assert_eq!(pieced, whole);
+    }
+    let none = check_claim(LEDGER.page(List::Rekeys(secret()), 0..0)).unwrap();
+    assert!(matches!(
+        none,
+        Summary::ListPage { count: 0, from: 0, entries, .. } if entries.is_empty()
+    ));
+}
+
+#[test]
+fn a_page_of_nothing_or_of_entries_elsewhere_is_refused() {
+    let page = |ordinals: std::ops::Range<u64>| match LEDGER.page(List::Events(model()), ordinals) {
+        Claim::ListPage { from, page } => (from, page),
+        _ => unreachable!(),
+    };
+    let (_, last) = page(1..2);
+    let (_, all) = page(0..2);
+    for (from, page, got) in [
+        (0, page(0..0).1, 0),
+        (2, page(2..2).1, 0),
+        (2, last.clone(), 1),
+        (1, all.clone(), 2),
+        (u64::MAX, last.clone(), 1),
+    ] {
+        let refused = check_claim(Claim::ListPage { from, page });
+        let expected = matches!(
+            refused,
+            Err(AuditError::Page { count: 2, from: told, got: entries, .. })
+                if told == from && entries == got
+        );
+        assert!(expected, "{from}, {got}: {refused:?}");
+    }
+    // An entry of another place, and the same entry twice.
+    let (from, page) = (0, last.clone());
+    let moved = check_claim(Claim::ListPage { from, page });
+    assert!(matches!(moved, Err(AuditError::State { .. })), "{moved:?}");
+    let mut twice = all;
+    twice.entries[0] = last.entries[0].clone();
+    let twice = check_claim(Claim::ListPage {
+        from: 0,
+        page: twice,
+    });
+    assert!(matches!(twice, Err(AuditError::State { .. })), "{twice:?}");
+    let mut beyond = LEDGER.list(List::Rekeys(secret()));
+    beyond.entries = last.entries;
+    let beyond = check_claim(Claim::ListPage {
+        from: 0,
+        page: beyond,
+    });
+    assert!(matches!(beyond, Err(AuditError::Page { count: 0, .. })));
+}
+
 #[test]
 fn a_revoked_grant_is_a_record_and_never_a_claim_of_access() {
     let key = StateKey::Grant(secret(), LEDGER.admin);

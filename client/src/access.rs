@@ -5,10 +5,6 @@ use cairn_crypto::seal::{self, SealContext, SealedKey};
 use cairn_crypto::{AccountKeys, DataKey, Digest, EncapsulationKey, SealError, domain, hash};
 use cairn_runtime::{AccountId, Grant, Operation, VersionId};
 
-/// Sealed keys that one transaction carries: 24 of some 1,700 bytes each leave room for the rest in the 64 KiB that a
-/// chain allows by default, and in the 64 operations.
-pub(crate) const KEYS_A_TRANSACTION: usize = 24;
-
 /// The digest that stands for a version in a [`SealContext`]: `H("cairn/version/v1", version id)`.
 #[must_use]
 pub fn version_digest(id: &VersionId) -> Digest {
@@ -46,6 +42,9 @@ pub struct Recipient {
     pub key_index: u32,
     /// The key, which the caller has proved to be the account's.
     pub encryption_key: EncapsulationKey,
+    /// Height of the newest state in which the caller has seen what access the account has. The ledger refuses a grant
+    /// to somebody whose access was revoked after it.
+    pub as_of: u64,
 }
 
 /// The operation that gives a reader the data key of a version, sealed to the reader's key.
@@ -66,6 +65,7 @@ pub fn seal_for(
         reader: to.account,
         key_index: to.key_index,
         generation,
+        as_of: to.as_of,
         sealed,
     })
 }
@@ -133,6 +133,7 @@ mod tests {
             account: AccountId::of(keys.signing.public_key()),
             key_index: 0,
             encryption_key: keys.decapsulation.encapsulation_key().clone(),
+            as_of: 7,
         };
         let operation = seal_for(&chain, &id, generation, &data_key, &to).unwrap();
         let Operation::GrantAccess {

@@ -206,6 +206,28 @@ pub enum ClientError {
     /// A key could not be made or read.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// What has to be in one transaction does not fit into it, so nothing was sent.
+    #[error(
+        "{what} takes a transaction of {got} bytes, this chain takes at most {limit}: shorten it"
+    )]
+    TooLarge {
+        /// What, in words.
+        what: &'static str,
+        /// Bytes of the signed transaction that would be needed.
+        got: u64,
+        /// The most that the chain takes.
+        limit: u64,
+    },
+    /// What has to be in one transaction has more operations than it takes, so nothing was sent.
+    #[error("{what} takes {got} operations in one transaction, this chain takes at most {limit}")]
+    TooManyOperations {
+        /// What, in words.
+        what: &'static str,
+        /// Operations that would be needed.
+        got: u64,
+        /// The most that the chain takes.
+        limit: u64,
+    },
     /// The transaction would be refused, so it was not sent.
     #[error("{0}")]
     Invalid(Box<TransactionError>),

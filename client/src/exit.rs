@@ -153,7 +153,10 @@ impl Failure {
 
 fn client(error: &ClientError) -> Exit {
     match error {
-        ClientError::NoNodes | ClientError::Ambiguous { .. } => Exit::Usage,
+        ClientError::NoNodes
+        | ClientError::Ambiguous { .. }
+        | ClientError::TooLarge { .. }
+        | ClientError::TooManyOperations { .. } => Exit::Usage,
         ClientError::KeyCommit { .. } => Exit::DigestMismatch,
         ClientError::Audit(_)
         | ClientError::Bundle(_)

@@ -87,6 +87,7 @@ mod reference;
 mod rekey;
 mod reseal;
 mod resume;
+mod room;
 mod rotation;
 mod routes;
 mod search;

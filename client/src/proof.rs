@@ -49,6 +49,15 @@ pub enum Subject {
         /// A final height; the last one where there is none.
         at_height: Option<u64>,
     },
+    /// As many entries of a list as a node puts into one page, now or as of a height.
+    ListPage {
+        /// Which.
+        list: List,
+        /// Ordinal of the first entry.
+        from: u64,
+        /// A final height; the last one where there is none.
+        at_height: Option<u64>,
+    },
 }
 
 impl Subject {
@@ -69,8 +78,16 @@ impl Subject {
                 format!("/v1/proofs/records/{key}{}", at(*at_height))
             }
             Self::List { list, at_height } => {
-                let list = borsh::to_vec(list).expect("a vector takes every byte");
-                format!("/v1/proofs/lists/{}{}", hex::encode(list), at(*at_height))
+                format!("/v1/proofs/lists/{}{}", list_hex(list), at(*at_height))
+            }
+            Self::ListPage {
+                list,
+                from,
+                at_height,
+            } => {
+                let at =
+                    at_height.map_or_else(String::new, |height| format!("&at_height={height}"));
+                format!("/v1/proofs/lists/{}?from={from}{at}", list_hex(list))
             }
         }
     }
@@ -78,7 +95,9 @@ impl Subject {
     /// The height that was asked for.
     fn at_height(&self) -> Option<u64> {
         match self {
-            Self::Record { at_height, .. } | Self::List { at_height, .. } => *at_height,
+            Self::Record { at_height, .. }
+            | Self::List { at_height, .. }
+            | Self::ListPage { at_height, .. } => *at_height,
             _ => None,
         }
     }
@@ -91,7 +110,9 @@ impl Subject {
             Self::Key(id, index) => Some(StateKey::AccountKey(*id, *index)),
             Self::Grant(id, reader) => Some(StateKey::Grant(id.clone(), *reader)),
             Self::Record { key, .. } => Some(key.clone()),
-            Self::Transaction(_) | Self::Block(_) | Self::List { .. } => None,
+            Self::Transaction(_) | Self::Block(_) | Self::List { .. } | Self::ListPage { .. } => {
+                None
+            }
         }
     }
 
@@ -120,6 +141,10 @@ impl Subject {
             Claim::List(proof) => {
                 matches!(self, Self::List { list, .. } if *list == proof.list)
             }
+            Claim::ListPage { from: got, page } => matches!(
+                self,
+                Self::ListPage { list, from, .. } if *list == page.list && from == got
+            ),
             Claim::Transaction(proof) => *self == Self::Transaction(proof.receipt.tx_hash),
             Claim::Block => *self == Self::Block(bundle.header.height.0),
             Claim::Records(_) => false,
@@ -145,8 +170,14 @@ impl fmt::Display for Subject {
             Self::Block(height) => write!(f, "block {height}"),
             Self::Record { key, .. } => record_name(key, f),
             Self::List { list, .. } => write!(f, "the list {list:?}"),
+            Self::ListPage { list, from, .. } => write!(f, "the list {list:?} from {from} on"),
         }
     }
+}
+
+/// The name of a list, as in a path.
+fn list_hex(list: &List) -> String {
+    hex::encode(borsh::to_vec(list).expect("a vector takes every byte"))
 }
 
 /// `?at_height=`, where there is one.
@@ -181,6 +212,7 @@ fn described(claim: &Claim) -> String {
         Claim::Record { key, .. } => format!("{key:?}"),
         Claim::Records(records) => format!("a list of {} records", records.len()),
         Claim::List(proof) => format!("the list {:?}", proof.list),
+        Claim::ListPage { from, page } => format!("the list {:?} from {from} on", page.list),
     }
 }
 
@@ -364,13 +396,22 @@ impl Client {
     /// [`ClientError::NotFound`] when there is no such account, [`ClientError::KeyNotValid`] when its newest keys are
     /// not valid now; else as [`Client::prove`].
     pub async fn proved_key(&self, id: &AccountId) -> Result<(u32, AccountKey), ClientError> {
+        let (index, key, _) = self.newest_key(id).await?;
+        Ok((index, key))
+    }
+
+    /// As [`Client::proved_key`], and the height of the proof.
+    pub(crate) async fn newest_key(
+        &self,
+        id: &AccountId,
+    ) -> Result<(u32, AccountKey, u64), ClientError> {
         let account = self.proved_account(id).await?;
         let index = account.keys.saturating_sub(1);
         let (key, height) = self.proved_key_at(id, index).await?;
         if !key.is_valid_at(height.saturating_add(1)) {
             return Err(ClientError::KeyNotValid { account: *id });
         }
-        Ok((index, key))
+        Ok((index, key, height))
     }
 
     /// The keys of an account that have this index, valid or not, proved; and the height of the proof.

@@ -1,7 +1,8 @@
 //! Push: a model becomes blobs in a node's store and a version on the ledger.
 
-use crate::access::{KEYS_A_TRANSACTION, Recipient, key_commit, seal_for};
+use crate::access::{Recipient, key_commit, seal_for};
 use crate::resume::Resume;
+use crate::room::Room;
 use crate::source::Source;
 use crate::tally::{Tally, Times};
 use crate::{ClientError, Final, NodeBlobStore, Session};
@@ -11,7 +12,9 @@ use cairn_artifacts::{
     AnyStore, Measured, ModelSigner, NoProgress, Progress, PushOptions, Signatures,
 };
 use cairn_crypto::{DataKey, Digest};
-use cairn_runtime::{AccountId, Confidentiality, Operation, Parent, TransactionError, VersionId};
+use cairn_runtime::{
+    AccountId, ChainParams, Confidentiality, Operation, Parent, TransactionError, VersionId,
+};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -127,19 +130,24 @@ pub struct Pushed {
 
 impl Session {
     /// Publishes a model: stores it, encrypted unless it is public, and records it in one transaction, which also
-    /// registers the model if it is new and gives the data key to publisher and readers (beyond 23 of them, in further
-    /// transactions). Files that the model's last version has too are not sent again, unless somebody's access was
+    /// registers the model if it is new and gives the data key to the publisher and to as many readers as fit beside it;
+    /// the others get it in further transactions. Files that the model's last version has too are not sent again, unless somebody's access was
     /// revoked since. What can be known to fail is found before anything is sent.
     ///
     /// # Errors
-    /// [`ClientError::Invalid`] for what the ledger would refuse, [`ClientError::Refused`] and
+    /// [`ClientError::Invalid`] for what the ledger would refuse, [`ClientError::TooLarge`] for metadata and parents that
+    /// leave no place for the publisher's data key in one transaction, [`ClientError::Refused`] and
     /// [`ClientError::NotFound`] for a namespace or reader that does not exist, [`ClientError::Package`] for the files
     /// and blobs, and what [`Session::transact`] says.
     pub async fn push(&self, request: PushRequest) -> Result<Pushed, ClientError> {
         let begun = Instant::now();
-        self.check(&request)?;
+        request.id.check().map_err(invalid)?;
+        let params = self.client().proved_params().await?;
+        check(&request, &params)?;
         let registered = self.is_registered(&request.id).await?;
         let recipients = self.recipients(&request).await?;
+        let room = Room::of(&params);
+        self.check_room(&request, registered, &recipients, room)?;
         let store = match &request.store {
             Some(store) => Source::First(store.clone()),
             None => {
@@ -199,10 +207,21 @@ impl Session {
             stored.signatures.write(&request.path, !request.public)?;
         }
 
-        let mut operations = self.operations(&request, &stored, &data_key, &recipients)?;
-        let later = operations.split_off(operations.len().min(1 + KEYS_A_TRANSACTION));
-        let published = self.publish(&request, operations, registered).await?;
-        self.grant_in_parts(&later).await?;
+        let hashes = Hashes {
+            model: stored.model_hash,
+            vector: stored.vector_hash,
+            manifest: stored.manifest_digest,
+        };
+        let mut operations = registration(&request, registered);
+        operations.push(publication(&request, &hashes, &data_key));
+        let chain_id = self.client().chain_id();
+        for to in &recipients {
+            let id = &request.id;
+            operations.push(seal_for(chain_id, id, FIRST_GENERATION, &data_key, to)?);
+        }
+        let later = operations.split_off(room.fitting(&operations));
+        let published = self.publish(operations).await?;
+        self.grant_in_parts(room, later).await?;
         if let Some(resume) = resume {
             resume.remove()?;
         }
@@ -232,28 +251,30 @@ impl Session {
         }
     }
 
-    /// What needs no node.
-    fn check(&self, request: &PushRequest) -> Result<(), ClientError> {
-        let invalid = |error| ClientError::Invalid(Box::new(error));
-        request.id.check().map_err(invalid)?;
-        let params = &self.client().genesis().state.params;
-        let (got, limit) = (request.metadata.len() as u64, params.max_metadata_bytes);
-        if got > limit {
-            return Err(invalid(TransactionError::TooLong {
-                field: "metadata".to_owned(),
-                got,
-                limit,
-            }));
+    /// Whether one transaction holds the publication and, for a private version, the publisher's own data key: without
+    /// it, a push that breaks off would leave a version that nobody can open.
+    fn check_room(
+        &self,
+        request: &PushRequest,
+        registered: bool,
+        recipients: &[Recipient],
+        room: Room,
+    ) -> Result<(), ClientError> {
+        // Of the lengths that the real ones have.
+        let data_key = DataKey::generate()?;
+        let hashes = Hashes {
+            model: Digest::ZERO,
+            vector: request.vector.as_ref().map(|_| Digest::ZERO),
+            manifest: Digest::ZERO,
+        };
+        let mut operations = registration(request, registered);
+        operations.push(publication(request, &hashes, &data_key));
+        if let Some(own) = recipients.first() {
+            let chain_id = self.client().chain_id();
+            let grant = seal_for(chain_id, &request.id, FIRST_GENERATION, &data_key, own)?;
+            operations.push(grant);
         }
-        let (got, limit) = (request.parents.len() as u64, params.max_parents);
-        if got > limit {
-            return Err(invalid(TransactionError::TooManyParents { got, limit }));
-        }
-        if request.public && !request.readers.is_empty() {
-            let id = request.id.clone();
-            return Err(invalid(TransactionError::NotPrivate { id }));
-        }
-        Ok(())
+        room.check("the version with its metadata and parents", &operations)
     }
 
     /// Whether the model exists. Its namespace must, and the version must not.
@@ -313,68 +334,86 @@ impl Session {
     }
 
     /// Grants for which there was no room beside what they are about.
-    pub(crate) async fn grant_in_parts(&self, grants: &[Operation]) -> Result<(), ClientError> {
-        for part in grants.chunks(KEYS_A_TRANSACTION) {
-            self.transact(part.to_vec()).await?;
+    async fn grant_in_parts(&self, room: Room, grants: Vec<Operation>) -> Result<(), ClientError> {
+        for part in room.cut("a reader's data key", grants, |grant| grant)? {
+            self.transact(part).await?;
         }
         Ok(())
     }
 
-    /// The publication, and then a grant for each recipient.
-    fn operations(
-        &self,
-        request: &PushRequest,
-        stored: &cairn_artifacts::Pushed,
-        data_key: &DataKey,
-        recipients: &[Recipient],
-    ) -> Result<Vec<Operation>, ClientError> {
-        let id = &request.id;
-        let confidentiality = if request.public {
-            Confidentiality::Public
-        } else {
-            Confidentiality::Private {
-                key_commit: key_commit(id, FIRST_GENERATION, data_key),
-                generation: FIRST_GENERATION,
-            }
-        };
-        let mut operations = vec![Operation::PublishVersion {
-            id: id.clone(),
-            model_hash: stored.model_hash,
-            vector_hash: stored.vector_hash,
-            manifest_digest: stored.manifest_digest,
-            metadata: request.metadata.clone(),
-            parents: request.parents.clone(),
-            confidentiality,
-        }];
-        let chain_id = self.client().chain_id();
-        for to in recipients {
-            operations.push(seal_for(chain_id, id, FIRST_GENERATION, data_key, to)?);
-        }
-        Ok(operations)
-    }
-
-    /// Publishes, and registers the model first if it is new. Another push may register it in between.
-    async fn publish(
-        &self,
-        request: &PushRequest,
-        operations: Vec<Operation>,
-        registered: bool,
-    ) -> Result<Final, ClientError> {
-        if registered {
-            return self.transact(operations).await;
-        }
-        let mut with_model = vec![Operation::RegisterModel {
-            model: request.id.model.clone(),
-            description: request.description.clone(),
-        }];
-        with_model.extend(operations.iter().cloned());
-        match self.transact(with_model).await {
+    /// Publishes, and registers the model first if that is among the operations. Another push may do so in between.
+    async fn publish(&self, mut operations: Vec<Operation>) -> Result<Final, ClientError> {
+        match self.transact(operations.clone()).await {
             Err(ClientError::Failed { error, .. })
                 if matches!(*error, TransactionError::ModelExists { .. }) =>
             {
+                operations.retain(|one| !matches!(one, Operation::RegisterModel { .. }));
                 self.transact(operations).await
             }
             result => result,
         }
+    }
+}
+
+/// What the ledger is told of the stored bytes.
+struct Hashes {
+    model: Digest,
+    vector: Option<Digest>,
+    manifest: Digest,
+}
+
+fn invalid(error: TransactionError) -> ClientError {
+    ClientError::Invalid(Box::new(error))
+}
+
+/// What the ledger would refuse, whatever its state is.
+fn check(request: &PushRequest, params: &ChainParams) -> Result<(), ClientError> {
+    let (got, limit) = (request.metadata.len() as u64, params.max_metadata_bytes);
+    if got > limit {
+        return Err(invalid(TransactionError::TooLong {
+            field: "metadata".to_owned(),
+            got,
+            limit,
+        }));
+    }
+    let (got, limit) = (request.parents.len() as u64, params.max_parents);
+    if got > limit {
+        return Err(invalid(TransactionError::TooManyParents { got, limit }));
+    }
+    if request.public && !request.readers.is_empty() {
+        let id = request.id.clone();
+        return Err(invalid(TransactionError::NotPrivate { id }));
+    }
+    Ok(())
+}
+
+/// What registers the model, unless it is.
+fn registration(request: &PushRequest, registered: bool) -> Vec<Operation> {
+    if registered {
+        return Vec::new();
+    }
+    vec![Operation::RegisterModel {
+        model: request.id.model.clone(),
+        description: request.description.clone(),
+    }]
+}
+
+fn publication(request: &PushRequest, hashes: &Hashes, data_key: &DataKey) -> Operation {
+    let confidentiality = if request.public {
+        Confidentiality::Public
+    } else {
+        Confidentiality::Private {
+            key_commit: key_commit(&request.id, FIRST_GENERATION, data_key),
+            generation: FIRST_GENERATION,
+        }
+    };
+    Operation::PublishVersion {
+        id: request.id.clone(),
+        model_hash: hashes.model,
+        vector_hash: hashes.vector,
+        manifest_digest: hashes.manifest,
+        metadata: request.metadata.clone(),
+        parents: request.parents.clone(),
+        confidentiality,
     }
 }

@@ -3,7 +3,8 @@
 use crate::proof::absent;
 use crate::{Client, ClientError, Proved, Subject};
 use borsh::{BorshDeserialize, BorshSerialize};
-use cairn_audit::{AuditError, Claim, MAX_BUNDLE_BYTES};
+use cairn_api::code;
+use cairn_audit::{AuditError, Claim, MAX_BUNDLE_BYTES, Verified};
 use cairn_crypto::codec;
 use cairn_runtime::query::DataKeyInForce;
 use cairn_runtime::{
@@ -37,18 +38,26 @@ impl Client {
         Ok(Proved { value, verified })
     }
 
-    /// All entries of a list of the state, proved complete, now or as of a height.
+    /// All entries of a list of the state, proved complete, now or as of a height. A list that is too long for one proof
+    /// is proved in pages, all of them as of one block.
     ///
     /// # Errors
-    /// [`ClientError::Refused`] with the code `list_too_long`, [`ClientError::Audit`] when the entries are of another
-    /// type; else as [`Client::prove`].
+    /// [`ClientError::Audit`] when the entries are of another type; else as [`Client::prove`].
     pub async fn proved_list<T: BorshDeserialize + BorshSerialize>(
         &self,
         list: List,
         at_height: Option<u64>,
     ) -> Result<Proved<Vec<T>>, ClientError> {
-        let subject = Subject::List { list, at_height };
-        let (bundle, verified) = self.prove(&subject).await?;
+        let subject = Subject::List {
+            list: list.clone(),
+            at_height,
+        };
+        let (bundle, verified) = match self.prove(&subject).await {
+            Err(error) if error.is_refusal(code::LIST_TOO_LONG) => {
+                return self.paged_list(list, at_height).await;
+            }
+            proved => proved?,
+        };
         let Claim::List(proof) = bundle.claim else {
             return Err(absent(&subject));
         };
@@ -57,6 +66,47 @@ impl Client {
             value: entries.collect::<Result<_, _>>()?,
             verified,
         })
+    }
+
+    /// The pages of a list up to its end. The first one names the block, by which the others go; so all of them are
+    /// under one root, which says how many entries there are.
+    async fn paged_list<T: BorshDeserialize + BorshSerialize>(
+        &self,
+        list: List,
+        at_height: Option<u64>,
+    ) -> Result<Proved<Vec<T>>, ClientError> {
+        let mut entries = Vec::new();
+        let mut first: Option<Verified> = None;
+        loop {
+            let subject = Subject::ListPage {
+                list: list.clone(),
+                from: entries.len() as u64,
+                at_height: first
+                    .as_ref()
+                    .map_or(at_height, |first| Some(first.height.0)),
+            };
+            let (bundle, verified) = self.prove(&subject).await?;
+            let first = first.get_or_insert_with(|| verified.clone());
+            if first.block_id != verified.block_id {
+                return Err(ClientError::OtherClaim {
+                    expected: format!("{subject} in block {:?}", first.block_id),
+                    got: format!("block {:?}", verified.block_id),
+                });
+            }
+            let Claim::ListPage { page, .. } = bundle.claim else {
+                return Err(absent(&subject));
+            };
+            for entry in &page.entries {
+                entries.push(decode(&entry.value)?);
+            }
+            let count = list.count(page.count.as_deref());
+            if entries.len() as u64 >= count.map_err(AuditError::Count)? {
+                return Ok(Proved {
+                    value: entries,
+                    verified: first.clone(),
+                });
+            }
+        }
     }
 
     /// The notice that a version is yanked, proved; nothing when it is proved that it is not.

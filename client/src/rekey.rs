@@ -3,8 +3,9 @@
 //! That is the only thing that takes a version out of the hands of somebody who has kept its data key. Versions that
 //! share files with it share their keys, and are encrypted anew together.
 
-use crate::access::{KEYS_A_TRANSACTION, Recipient, key_commit, not_private, seal_for};
+use crate::access::{Recipient, key_commit, not_private, seal_for};
 use crate::resume::Resume;
+use crate::room::Room;
 use crate::source::{Source, Sources};
 use crate::{Client, ClientError, Final, Session, Subject};
 use cairn_artifacts::upkeep::check;
@@ -14,7 +15,10 @@ use cairn_artifacts::{
 };
 use cairn_audit::Claim;
 use cairn_crypto::{DataKey, Digest};
-use cairn_runtime::{AccountId, List, ModelName, Operation, ReaderKey, VersionId};
+use cairn_runtime::params::MAX_REKEY_READERS;
+use cairn_runtime::{
+    AccessError, AccountId, List, ModelName, Operation, ReaderKey, TransactionError, VersionId,
+};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -258,32 +262,24 @@ impl Session {
         }
         // After the long part: whoever lost or got access meanwhile.
         let mut readers = self.readers_of(&id, 0).await?;
-        if readers.recipients.len() > KEYS_A_TRANSACTION {
-            self.refuse_yanked(&id).await?;
-        }
-        let later = readers
-            .recipients
-            .split_off(readers.recipients.len().min(KEYS_A_TRANSACTION));
-        let sealed = readers.recipients.iter().map(|to| {
-            let grant = seal_for(chain_id, &id, generation, &data_key, to)?;
-            Ok::<_, ClientError>(reader_key(grant))
-        });
-        let rekey = Operation::RekeyVersion {
+        let room = self.client().room().await?;
+        let mut rekey = Operation::RekeyVersion {
             id: id.clone(),
             generation,
             manifest_digest: new.manifest_digest,
             key_commit: key_commit(&id, generation, &data_key),
-            readers: sealed
-                .collect::<Result<Vec<_>, _>>()?
-                .into_iter()
-                .flatten()
-                .collect(),
+            readers: Vec::new(),
         };
+        let served = self.seal_beside(&mut rekey, room, &data_key, &readers.recipients)?;
+        let later = readers.recipients.split_off(served);
+        if !later.is_empty() {
+            self.refuse_yanked(&id).await?;
+        }
         let published = self.transact(vec![rekey]).await?;
         if !later.is_empty() {
             let now = self.readers_of(&id, published.height).await?;
-            self.grant_rest(&id, generation, &data_key, now, &mut readers)
-                .await?;
+            let (new, rest) = ((generation, &data_key), now);
+            self.grant_rest(&id, new, rest, room, &mut readers).await?;
         }
         let rekeyed = Rekeyed {
             id,
@@ -302,34 +298,74 @@ impl Session {
     async fn grant_rest(
         &self,
         id: &VersionId,
-        generation: u32,
-        data_key: &DataKey,
+        (generation, data_key): (u32, &DataKey),
         now: Readers,
+        room: Room,
         readers: &mut Readers,
     ) -> Result<(), ClientError> {
         let chain_id = self.client().chain_id();
         let served = readers.accounts();
-        let rest: Vec<Recipient> = (now.recipients.into_iter())
-            .filter(|to| !served.contains(&to.account))
-            .collect();
-        for part in rest.chunks(KEYS_A_TRANSACTION) {
-            let grants = part
-                .iter()
-                .map(|to| seal_for(chain_id, id, generation, data_key, to));
-            let grants: Vec<Operation> = grants.collect::<Result<_, _>>()?;
-            if self.transact(grants.clone()).await.is_ok() {
-                readers.recipients.extend_from_slice(part);
+        let mut rest = Vec::new();
+        for to in now.recipients {
+            if !served.contains(&to.account) {
+                let grant = seal_for(chain_id, id, generation, data_key, &to)?;
+                rest.push((to, grant));
+            }
+        }
+        for part in room.cut("a reader's data key", rest, |(_, grant)| grant)? {
+            let grants = part.iter().map(|(_, grant)| grant.clone());
+            if self.transact(grants.collect()).await.is_ok() {
+                readers
+                    .recipients
+                    .extend(part.into_iter().map(|(to, _)| to));
                 continue;
             }
-            for (to, grant) in part.iter().zip(grants) {
+            for (to, grant) in part {
                 match self.transact(vec![grant]).await {
-                    Ok(_) => readers.recipients.push(to.clone()),
+                    Ok(_) => readers.recipients.push(to),
+                    Err(error) if is_revoked(&error) => {}
                     Err(ClientError::Failed { .. }) => readers.left_out.push(to.account),
                     Err(error) => return Err(error),
                 }
             }
         }
         Ok(())
+    }
+
+    /// Puts the new data key into the operation that replaces the old one, sealed to as many as fit, from the first on;
+    /// how many these are.
+    fn seal_beside(
+        &self,
+        rekey: &mut Operation,
+        room: Room,
+        data_key: &DataKey,
+        recipients: &[Recipient],
+    ) -> Result<usize, ClientError> {
+        let what = "the replacement of a data key";
+        let mut room = room.beside(what, rekey)?;
+        let Operation::RekeyVersion {
+            id,
+            generation,
+            readers,
+            ..
+        } = rekey
+        else {
+            return Ok(0);
+        };
+        let most = usize::try_from(MAX_REKEY_READERS).unwrap_or(usize::MAX);
+        for to in recipients.iter().take(most) {
+            let grant = seal_for(self.client().chain_id(), id, *generation, data_key, to)?;
+            let Some(key) = reader_key(grant) else {
+                break;
+            };
+            match room.extend(what, &key) {
+                Ok(()) => readers.push(key),
+                // Without anybody who can open it, the version would be lost.
+                Err(error) if readers.is_empty() => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(readers.len())
     }
 
     /// Nobody is granted a yanked version, so there is no second transaction for its readers.
@@ -354,12 +390,18 @@ impl Session {
             .push(client.recipient(&self.account()).await?);
         let ever = client.proved_list::<AccountId>(List::Readers(id.clone()), None);
         for reader in ever.await?.value {
-            if reader == self.account() || !client.grant_stands(id, &reader, height).await? {
+            if reader == self.account() {
                 continue;
             }
+            let Some(seen_at) = client.grant_stands(id, &reader, height).await? else {
+                continue;
+            };
             let suspended = client.proved_account(&reader).await?.suspended_at;
             match client.recipient(&reader).await {
-                Ok(recipient) if suspended.is_none() => readers.recipients.push(recipient),
+                Ok(recipient) if suspended.is_none() => readers.recipients.push(Recipient {
+                    as_of: seen_at,
+                    ..recipient
+                }),
                 Ok(_) | Err(ClientError::KeyNotValid { .. }) => readers.left_out.push(reader),
                 Err(error) => return Err(error),
             }
@@ -369,13 +411,14 @@ impl Session {
 }
 
 impl Client {
-    /// Whether a reader's access to a version stands, proved as of this height or a later one.
+    /// The height at which a reader's access to a version is proved to stand, this one or a later one; nothing when it
+    /// does not stand.
     async fn grant_stands(
         &self,
         id: &VersionId,
         reader: &AccountId,
         height: u64,
-    ) -> Result<bool, ClientError> {
+    ) -> Result<Option<u64>, ClientError> {
         let subject = Subject::Grant(id.clone(), *reader);
         let (bundle, verified) = self.prove(&subject).await?;
         if verified.height.0 < height {
@@ -385,10 +428,21 @@ impl Client {
             });
         }
         Ok(match bundle.claim {
-            Claim::Grant { value, .. } => value.revoked.is_none(),
-            _ => false,
+            Claim::Grant { value, .. } if value.revoked.is_none() => Some(verified.height.0),
+            _ => None,
         })
     }
+}
+
+/// Whether a grant was refused because its reader's access was revoked after it was proved to stand.
+fn is_revoked(error: &ClientError) -> bool {
+    let ClientError::Failed { error, .. } = error else {
+        return false;
+    };
+    matches!(
+        **error,
+        TransactionError::Access(AccessError::AccessRevoked { .. })
+    )
 }
 
 fn reader_key(grant: Operation) -> Option<ReaderKey> {

@@ -1,6 +1,6 @@
 //! Data keys moved to an account's newest key, so that earlier keys are needed no more.
 
-use crate::access::{KEYS_A_TRANSACTION, Recipient, not_private, seal_for};
+use crate::access::{Recipient, not_private, seal_for};
 use crate::session::OpenVersion;
 use crate::{ClientError, Final, Session};
 use cairn_runtime::{AccountId, Event, Operation, VersionId};
@@ -56,7 +56,11 @@ impl Session {
                 Err(error) => resealed.failed.push((id, error.to_string())),
             }
         }
-        for part in moves.chunks(KEYS_A_TRANSACTION) {
+        if moves.is_empty() {
+            return Ok(resealed);
+        }
+        let room = self.client().room().await?;
+        for part in room.cut("a data key", moves, |(_, operation)| operation)? {
             let operations = part.iter().map(|(_, operation)| operation.clone());
             match self.transact(operations.collect()).await {
                 Ok(done) => {
@@ -64,7 +68,7 @@ impl Session {
                     resealed.moved.extend(ids);
                     resealed.transactions.push(done);
                 }
-                Err(ClientError::Failed { .. }) => self.one_by_one(part, &mut resealed).await?,
+                Err(ClientError::Failed { .. }) => self.one_by_one(&part, &mut resealed).await?,
                 Err(error) => return Err(error),
             }
         }

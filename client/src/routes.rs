@@ -5,8 +5,8 @@ use crate::call::Call;
 use crate::call::Failure;
 use crate::{CallError, Client, ClientError, Endpoint, NodeFailure, Reference};
 use cairn_api::{
-    AccountView, Answer, BlobUsage, BlockView, EventView, ModelView, Page, State, Status,
-    TransactionStatus, VersionView, code,
+    AccountView, Answer, BlockView, EventView, ModelView, Page, State, Status, TransactionStatus,
+    VersionView, code,
 };
 use cairn_crypto::Digest;
 use cairn_runtime::{Account, AccountId, ChainParams, Grant, ModelName, Namespace, VersionId};
@@ -101,16 +101,6 @@ impl Client {
     pub async fn namespace(&self, name: &str) -> Result<Answer<Namespace>, ClientError> {
         self.ask_json(format!("/v1/namespaces/{}", segment(name)))
             .await
-    }
-
-    /// What a namespace has of the blob store of the node that answers, by its own word.
-    ///
-    /// # Errors
-    /// [`ClientError::Refused`] with the code `namespace_not_found`.
-    pub async fn blob_usage(&self, namespace: &str) -> Result<BlobUsage, ClientError> {
-        let path = format!("/v1/namespaces/{}/blobs", segment(namespace));
-        let answer: Answer<BlobUsage> = self.ask_json(path).await?;
-        Ok(answer.data)
     }
 
     /// All models, or those of one namespace.

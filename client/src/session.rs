@@ -1,14 +1,17 @@
 //! A client with an account's keys: signs transactions and follows them to their end.
 
 use crate::access::{Recipient, not_private, open_grant, seal_for};
-use crate::token::Tokens;
+use crate::call::Call;
+use crate::routes::segment;
+use crate::token::{Bearer, Tokens};
 use crate::transaction::EXPIRY_BLOCKS;
 use crate::{
     CallError, Client, ClientError, NodeBlobStore, Proved, Subject, TransactionBuilder, Wait,
 };
 use bytes::Bytes;
 use cairn_api::time::rfc3339;
-use cairn_api::{AccountView, Answer, code};
+use cairn_api::token::scope;
+use cairn_api::{AccountView, Answer, BlobUsage, code};
 use cairn_audit::Claim;
 use cairn_consensus::BlockId;
 use cairn_crypto::{AccountKeys, DataKey, Digest};
@@ -107,6 +110,13 @@ impl Session {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.inner.client
+    }
+
+    /// The same account, with other nodes.
+    #[must_use]
+    pub fn with_client(&self, client: Client) -> Self {
+        let (keys, former) = (self.keys().clone(), self.inner.former.clone());
+        Self::of(client, self.account(), keys, former)
     }
 
     pub(crate) fn keys(&self) -> &AccountKeys {
@@ -237,6 +247,35 @@ impl Session {
         Ok(stores.collect())
     }
 
+    /// What a namespace has of the blob store of the node that answers, by its own word.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with the code `namespace_not_found`, or that of a token that is not accepted;
+    /// [`ClientError::KeyNotValid`].
+    pub async fn blob_usage(&self, namespace: &str) -> Result<BlobUsage, ClientError> {
+        let tokens = self.tokens().await?;
+        let call = Call {
+            bearer: Some(Bearer {
+                tokens: Arc::clone(&tokens),
+                scope: scope::BLOBS_READ,
+            }),
+            ..Call::get(format!("/v1/namespaces/{}/blobs", segment(namespace)))
+        };
+        let ask = || {
+            let client = self.client();
+            client.ask_with(&call, |reply| call.json::<Answer<BlobUsage>>(reply))
+        };
+        let answer = match ask().await {
+            Err(error) if error.is_refusal(code::TOKEN_INVALID) => {
+                // Clocks are set, and keys become valid.
+                tokens.forget();
+                ask().await
+            }
+            answer => answer,
+        };
+        Ok(answer?.data)
+    }
+
     /// The data key of a version that this account may read, from its grant; `None` for a public version.
     ///
     /// # Errors
@@ -300,7 +339,8 @@ impl Session {
     }
 
     /// Gives a reader access to a private version that this account can read: seals the data key to the reader's
-    /// newest key, which is proved to be the reader's.
+    /// newest key, which is proved to be the reader's. Access that was revoked before comes back; a revocation that
+    /// lands meanwhile stands.
     ///
     /// # Errors
     /// [`ClientError::Invalid`] for a public version, what [`Session::data_key`], [`Client::proved_key`] and
@@ -310,7 +350,12 @@ impl Session {
         let (Some(key), Some(own)) = (open.data_key, open.grant) else {
             return Err(not_private(id));
         };
-        let to = self.client().recipient(reader).await?;
+        let mut to = self.client().recipient(reader).await?;
+        // Whatever was revoked until now is granted again on purpose, also where the node that proved the key lags
+        // behind the one that proved the revocation.
+        if let Some(head) = self.client().newest_head().await? {
+            to.as_of = to.as_of.max(head.header().height.0);
+        }
         let chain_id = self.client().chain_id();
         let operation = seal_for(chain_id, id, own.generation, &key, &to)?;
         self.transact(vec![operation]).await
@@ -336,11 +381,12 @@ impl OpenVersion {
 impl Client {
     /// An account as the recipient of a data key, proved.
     pub(crate) async fn recipient(&self, account: &AccountId) -> Result<Recipient, ClientError> {
-        let (key_index, key) = self.proved_key(account).await?;
+        let (key_index, key, height) = self.newest_key(account).await?;
         Ok(Recipient {
             account: *account,
             key_index,
             encryption_key: key.encryption,
+            as_of: height,
         })
     }
 }

@@ -245,3 +245,130 @@ async fn other_validators_for_a_known_epoch_are_refused() {
     );
     assert!(head, "{refused}");
 }
+
+/// A header inside or at the end of epoch 5 of the real past, seen in an earlier run in which no epoch was kept.
+fn saw(header: Header) -> (tempfile::TempDir, HeadStore) {
+    let place = tempfile::tempdir().unwrap();
+    let heads = HeadStore::new(place.path());
+    let (keys, _) = members(header.epoch.0, false);
+    let certificate = certify(&header, &keys);
+    let mut bundle = Bundle::new(Claim::Block, header.clone(), certificate);
+    bundle.epochs = CHANGES[..header.epoch.0 as usize].to_vec();
+    let anchor = Anchor::genesis(&CHAIN.genesis).unwrap();
+    let seen = cairn_audit::verify(&bundle, &anchor, None, None).unwrap();
+    heads.observe(&seen, None).unwrap();
+    assert!(
+        heads
+            .load_epoch(&CHAIN.genesis.chain_id())
+            .unwrap()
+            .is_none()
+    );
+    (place, heads)
+}
+
+/// The first block of epoch 5.
+fn inside() -> Header {
+    let last = &CHANGES[4].header;
+    let set = members(5, false).1.hash();
+    Header {
+        epoch: Epoch(5),
+        round: Round(1),
+        height: last.height.next(),
+        parent: last.id(),
+        validators_hash: set,
+        next_validators_hash: set,
+        ..last.clone()
+    }
+}
+
+/// What a client with these heads says to these epoch changes, followed to this epoch.
+async fn followed(
+    heads: &HeadStore,
+    changes: Vec<EpochChange>,
+    page: usize,
+    epoch: u64,
+) -> Result<Anchor, ClientError> {
+    let answer = move |line: &str| -> Answer {
+        let from = (number(line, "from=") as usize).min(changes.len());
+        let page = EpochChain {
+            chain_id: CHAIN.genesis.chain_id(),
+            changes: changes[from..(from + page).min(changes.len())].to_vec(),
+        };
+        ok("application/octet-stream", &page.encode().unwrap())
+    };
+    let mut config = ClientConfig::new(
+        vec![node(answer).await.endpoint],
+        Arc::clone(&CHAIN.genesis),
+    );
+    config.heads = Some(heads.clone());
+    Client::new(config)
+        .unwrap()
+        .epoch_anchor(Epoch(epoch))
+        .await
+}
+
+#[tokio::test]
+async fn epochs_are_followed_past_the_newest_header_seen_only_by_its_own_validators() {
+    let (_place, heads) = saw(inside());
+    // Keys of validators who were long gone when the header was seen lead to others in its epoch: as a way through
+    // it, and as one that ends there.
+    for (page, epoch) in [(50, EPOCHS), (5, 5), (1, 5)] {
+        let refused = followed(&heads, OTHERS.clone(), page, epoch).await;
+        let others = matches!(
+            refused,
+            Err(ClientError::Head(HeadError::OtherValidators {
+                epoch: Epoch(5),
+                ..
+            }))
+        );
+        assert!(others, "{page}: {refused:?}");
+    }
+    // Nothing of it was kept, and the real way is open.
+    let real = followed(&heads, CHANGES.clone(), 50, EPOCHS).await.unwrap();
+    assert_eq!(real.validators(), &members(EPOCHS, false).1);
+}
+
+#[tokio::test]
+async fn an_epoch_does_not_end_again_at_or_below_the_newest_header_seen() {
+    // The epoch's own validators, whose keys were stolen after it, end it with others to follow.
+    let stolen = |height: u64| {
+        let (keys, _) = members(5, false);
+        let next = members(6, true).1;
+        let header = Header {
+            height: Height(height),
+            next_validators_hash: next.hash(),
+            ..CHANGES[5].header.clone()
+        };
+        let mut changes = CHANGES[..5].to_vec();
+        changes.push(EpochChange {
+            certificate: certify(&header, &keys),
+            header,
+            validators: next,
+        });
+        changes
+    };
+    let inside = inside();
+    let end = CHANGES[5].header.clone();
+    // The one seen ends the epoch: another end is another past, wherever it is.
+    for (seen, height) in [
+        (inside.clone(), inside.height.0),
+        (end.clone(), end.height.0),
+        (end.clone(), end.height.0 + 1),
+        (end.clone(), end.height.0 - 1),
+    ] {
+        let (_place, heads) = saw(seen);
+        let refused = followed(&heads, stolen(height), 50, 6).await;
+        let another = matches!(
+            refused,
+            Err(ClientError::Head(HeadError::NotExtending { .. }))
+        );
+        assert!(another, "{height}: {refused:?}");
+        followed(&heads, CHANGES.clone(), 50, 6).await.unwrap();
+    }
+    // Above a header inside the epoch, its validators may end it: nothing seen says otherwise.
+    let (_place, heads) = saw(inside.clone());
+    let ended = followed(&heads, stolen(inside.height.0 + 1), 50, 6)
+        .await
+        .unwrap();
+    assert_eq!(ended.validators(), &members(6, true).1);
+}

@@ -7,7 +7,7 @@ use cairn_audit::{AuditError, HeadError, verify};
 use cairn_client::{Client, ClientConfig, ClientError, HeadNote, HeadStore, Subject, audit};
 use cairn_crypto::Digest;
 use cairn_runtime::{AccountId, Alias, List, StateKey, VersionId};
-use chain::{Answer, CHAIN, FORK, bundle, key, node, ok, parameter, problem};
+use chain::{Answer, CHAIN, Chain, FORK, bundle, key, node, node_with, ok, parameter, problem};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -111,10 +111,134 @@ async fn a_true_proof_about_something_else_is_no_answer() {
             list: List::Accounts,
             at_height: None,
         },
+        Subject::ListPage {
+            list: List::Accounts,
+            from: 0,
+            at_height: None,
+        },
     ] {
         let error = client.prove(&subject).await.unwrap_err();
         assert!(matches!(error, ClientError::OtherClaim { .. }), "{error}");
     }
+}
+
+/// A node for which two entries are too many for a proof, and which lets somebody else say what a page has.
+async fn in_pages(
+    page: impl Fn(u64, Option<usize>) -> cairn_audit::Bundle + Send + Sync + 'static,
+) -> Client {
+    let answer = move |line: &str| {
+        if line.contains("/v1/blocks?") {
+            return honest(line);
+        }
+        if !line.contains("from=") {
+            return problem(422, cairn_api::code::LIST_TOO_LONG);
+        }
+        let at = line
+            .contains("at_height")
+            .then(|| parameter(line, "at_height"));
+        bundle(&page(parameter(line, "from") as u64, at))
+    };
+    CHAIN.client(vec![node(answer).await.endpoint])
+}
+
+#[tokio::test]
+async fn a_list_that_is_too_long_for_one_proof_is_proved_in_pages_of_one_block() {
+    let list = List::ValidatorEntries;
+    // Each page as of the height that is asked for; the chain has grown after the first.
+    let pages = |from: u64, at: Option<usize>| {
+        let end = (from + 3).min(4);
+        CHAIN.list_page(&List::ValidatorEntries, from..end, at.unwrap_or(9))
+    };
+    let client = in_pages(pages).await;
+    let whole = client
+        .proved_list::<AccountId>(list.clone(), None)
+        .await
+        .unwrap();
+    assert_eq!((whole.value.len(), whole.verified.height.0), (4, 9));
+    let earlier = client
+        .proved_list::<AccountId>(list.clone(), Some(5))
+        .await
+        .unwrap();
+    assert_eq!((earlier.value, earlier.verified.height.0), (whole.value, 5));
+
+    // The next page as of another block: its list may be another one.
+    let moved = |from: u64, at: Option<usize>| match at {
+        None => CHAIN.list_page(&List::ValidatorEntries, from..from + 2, 9),
+        Some(_) => CHAIN.list_page(&List::ValidatorEntries, from..from + 2, 10),
+    };
+    let client = in_pages(moved).await;
+    let error = client
+        .proved_list::<AccountId>(list.clone(), None)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ClientError::OtherClaim { .. }), "{error}");
+    // A page from elsewhere.
+    let shifted =
+        |_: u64, at: Option<usize>| CHAIN.list_page(&List::ValidatorEntries, 0..2, at.unwrap_or(9));
+    let client = in_pages(shifted).await;
+    let error = client
+        .proved_list::<AccountId>(list.clone(), None)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, ClientError::OtherClaim { .. }), "{error}");
+    // A page without entries leads nowhere.
+    let nothing = |from: u64, at: Option<usize>| {
+        CHAIN.list_page(&List::ValidatorEntries, from..from, at.unwrap_or(9))
+    };
+    let client = in_pages(nothing).await;
+    let error = client
+        .proved_list::<AccountId>(list, None)
+        .await
+        .unwrap_err();
+    let page = matches!(
+        error,
+        ClientError::Audit(AuditError::Page {
+            count: 4,
+            got: 0,
+            ..
+        })
+    );
+    assert!(page, "{error}");
+}
+
+/// A client of a chain that began so long ago, and whose node proves what the state holds in its first block.
+async fn client_of_aged(seconds: u64) -> (Client, AccountId) {
+    let chain = Arc::new(Chain::aged(seconds * 1_000));
+    let (own, id) = (Arc::clone(&chain), chain.genesis.chain_id());
+    let answer = move |line: &str| {
+        let key = if line.contains("/records/") {
+            StateKey::AccountCount
+        } else {
+            StateKey::Account(own.admin)
+        };
+        bundle(&own.record(key, 1))
+    };
+    let node = node_with(&key(2, 0), &id, answer).await;
+    (chain.client(vec![node.endpoint]), chain.admin)
+}
+
+#[tokio::test]
+async fn what_is_said_to_be_so_now_is_at_most_ten_minutes_old() {
+    // The block is one second younger than the chain.
+    let (client, admin) = client_of_aged(540).await;
+    assert_eq!(client.proved_account(&admin).await.unwrap().id, admin);
+
+    let (client, admin) = client_of_aged(660).await;
+    let error = client.proved_account(&admin).await.unwrap_err();
+    let too_old = matches!(error, ClientError::Audit(AuditError::TooOld { .. }));
+    assert!(too_old, "{error}");
+    let now = client
+        .proved_record::<u64>(StateKey::AccountCount, None)
+        .await;
+    assert!(matches!(
+        now.unwrap_err(),
+        ClientError::Audit(AuditError::TooOld { .. })
+    ));
+    // As of a height that was asked for, the state is as old as it is.
+    let then = client
+        .proved_record::<u64>(StateKey::AccountCount, Some(1))
+        .await;
+    assert_eq!(then.unwrap().value, Some(1));
 }
 
 #[tokio::test]

@@ -61,6 +61,7 @@ pub mod node;
 pub mod payloads;
 pub mod recovery;
 pub mod restore;
+mod seldom;
 pub mod self_test;
 pub mod serve;
 pub mod snapshot;

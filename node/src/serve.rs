@@ -3,6 +3,7 @@
 use crate::answer_places::Places;
 use crate::epochs::EpochError;
 use crate::mempool::Mempool;
+use crate::seldom::Seldom;
 use crate::snapshot;
 use crate::speculation::Speculation;
 use crate::wire::{
@@ -16,11 +17,15 @@ use cairn_p2p::{PeerId, Responder};
 use cairn_runtime::tree::{self, CHUNK_BYTES};
 use cairn_storage::{StorageError, Store};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Requests answered at the same time, and for each peer; more get an error and ask elsewhere.
 const AT_ONCE: (usize, usize) = (32, 4);
 /// The same of requests for parts of the state, which take longer.
 const STATE_AT_ONCE: (usize, usize) = (6, 2);
+
+/// How often a malformed request gets a line in the log: any peer can send them without end.
+const MALFORMED: Duration = Duration::from_secs(10);
 
 /// See the [module](self).
 #[derive(Debug)]
@@ -30,6 +35,7 @@ pub struct Answers {
     speculation: Arc<Speculation>,
     places: Arc<Places>,
     state_places: Arc<Places>,
+    malformed: Seldom,
 }
 
 impl Answers {
@@ -42,18 +48,15 @@ impl Answers {
             speculation,
             places: Places::new(AT_ONCE.0, AT_ONCE.1),
             state_places: Places::new(STATE_AT_ONCE.0, STATE_AT_ONCE.1),
+            malformed: Seldom::new(MALFORMED),
         }
     }
 
     /// Answers in the background. Without a free place, or on an unreadable store, the asker gets
     /// an error at once.
     pub fn answer(self: &Arc<Self>, peer: PeerId, body: Bytes, reply: Responder) {
-        let request = match DataRequest::decode(&body) {
-            Ok(request) => request,
-            Err(error) => {
-                tracing::warn!(%peer, %error, "malformed request");
-                return;
-            }
+        let Some(request) = read(&self.malformed, peer, &body) else {
+            return;
         };
         let places = match request {
             DataRequest::Snapshot { .. } | DataRequest::StateChunk { .. } => &self.state_places,
@@ -187,5 +190,67 @@ impl Answers {
             certificate,
             height: tip.0,
         })
+    }
+}
+
+/// The request, if it is one.
+fn read(malformed: &Seldom, peer: PeerId, body: &[u8]) -> Option<DataRequest> {
+    match DataRequest::decode(body) {
+        Ok(request) => Some(request),
+        Err(error) => {
+            if let Some(left_out) = malformed.turn(Instant::now()) {
+                tracing::warn!(%peer, %error, left_out, "malformed request");
+            }
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::io::{self, Write};
+    use std::sync::Mutex;
+
+    /// What is written into the log.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn malformed_requests_without_end_get_one_line_of_the_log() {
+        let log = Log::default();
+        let written = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .with_writer(move || log.clone())
+            .finish();
+        let malformed = Seldom::new(Duration::from_secs(3_600));
+        let peer = PeerId::random();
+        tracing::subscriber::with_default(subscriber, || {
+            for byte in 0..=u8::MAX {
+                let nonsense = [byte; 3];
+                assert!(read(&malformed, peer, &nonsense).is_none(), "{byte}");
+            }
+            let request = DataRequest::FinalBlocks { from: 1, max: 2 };
+            let body = request.encode();
+            assert!(read(&malformed, peer, &body).is_some());
+        });
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 1, "{text}");
+        assert!(lines[0].contains("malformed request"), "{text}");
+        assert!(lines[0].contains(&peer.to_string()), "{text}");
     }
 }

@@ -84,6 +84,8 @@ pub enum Operation {
         key_index: u32,
         /// Generation of the data key.
         generation: u32,
+        /// Height of the newest state that the sender knows: access that was revoked after it stays revoked.
+        as_of: u64,
         /// The sealed data key.
         sealed: SealedKey,
     },

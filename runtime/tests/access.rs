@@ -50,6 +50,7 @@ fn give(reader: &Actor, key_index: u32, generation: u32) -> Operation {
         reader: reader.id,
         key_index,
         generation,
+        as_of: u64::MAX,
         sealed: sealed(2),
     }
 }
@@ -114,6 +115,64 @@ fn a_revoked_grant_stays_as_a_tombstone_and_can_be_given_again() {
     chain.must(&owner, vec![give_access(ID, &reader)]);
     assert_eq!(grant_of(&chain, &reader).revoked, None);
     assert_eq!(query::grant_count(&chain.state(), &version(ID)).unwrap(), 1);
+}
+
+#[test]
+fn a_grant_by_somebody_who_does_not_know_of_a_revocation_is_refused() {
+    let (mut chain, owner, [reader, other]) = begin();
+    let by_list_of = |as_of: u64| match give(&reader, 0, 1) {
+        Operation::GrantAccess {
+            id,
+            reader,
+            key_index,
+            generation,
+            sealed,
+            ..
+        } => Operation::GrantAccess {
+            id,
+            reader,
+            key_index,
+            generation,
+            as_of,
+            sealed,
+        },
+        _ => unreachable!(),
+    };
+    chain.must(&owner, vec![give_access(ID, &reader)]);
+    chain.must(&owner, vec![rekey(ID, 1, &[&other])]);
+    let read_at = chain.height;
+    chain.must(&owner, vec![revoke_access(ID, &reader)]);
+    let revoked_at = chain.height;
+    let refused = TransactionError::from(AccessError::AccessRevoked {
+        id: version(ID),
+        reader: reader.id,
+        since: revoked_at,
+    });
+    for as_of in [0, read_at, revoked_at - 1] {
+        let got = chain.failure(&owner, vec![by_list_of(as_of)]);
+        assert_eq!(got, refused, "as of {as_of}");
+    }
+    // Nor in company: a transaction takes effect as a whole.
+    let ops = vec![revoke_access(ID, &other), by_list_of(read_at)];
+    assert_eq!(chain.failure(&owner, ops), refused);
+    assert!(grant_of(&chain, &reader).revoked.is_some());
+    assert_eq!(grant_of(&chain, &other).revoked, None);
+
+    // Whoever knows of the revocation may grant again.
+    chain.must(&owner, vec![by_list_of(revoked_at)]);
+    assert_eq!(grant_of(&chain, &reader).revoked, None);
+    assert_eq!(grant_of(&chain, &reader).generation, 1);
+    // A revocation in the same block is one that its sender cannot know of.
+    chain.must(&owner, vec![revoke_access(ID, &reader)]);
+    chain.must(&owner, vec![by_list_of(chain.height)]);
+    let both = vec![revoke_access(ID, &reader), by_list_of(chain.height)];
+    let since = chain.height + 1;
+    let refused = TransactionError::from(AccessError::AccessRevoked {
+        id: version(ID),
+        reader: reader.id,
+        since,
+    });
+    assert_eq!(chain.failure(&owner, both), refused);
 }
 
 #[test]

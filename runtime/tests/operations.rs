@@ -343,6 +343,7 @@ fn granting_access_fails_by_name_for_each_condition() {
             reader,
             key_index,
             generation,
+            as_of: 0,
             sealed: sealed(1),
         };
         chain.failure(&admin, vec![operation]).code()

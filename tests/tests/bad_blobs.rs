@@ -160,6 +160,27 @@ fn blobs_are_for_those_with_a_token_for_this_node_and_only_as_their_digest_says(
         assert_eq!(ask("GET", &range(ignored), b"").status, 200, "{ignored}");
     }
 
+    // What a namespace has here makes the node count: it is for the same.
+    let mut api = network.api(0);
+    let mut usage = |headers: &[(&str, &str)]| {
+        let path = "/v1/namespaces/nobody/blobs";
+        api.request("GET", path, headers, b"").unwrap()
+    };
+    is(&usage(&[]), 401, "token_missing");
+    is(
+        &usage(&[("authorization", "Bearer x")]),
+        401,
+        "token_invalid",
+    );
+    let writes = alice.bearer(&alice.claims(&audience, WRITE));
+    is(&usage(&[("authorization", &writes)]), 403, "not_allowed");
+    let reads = bob.bearer(&bob.claims(&audience, READ));
+    is(
+        &usage(&[("authorization", &reads)]),
+        404,
+        "namespace_not_found",
+    );
+
     // Too long, by its declared length: nothing of it is read.
     let head = format!(
         "PUT /v1/blobs/{digest} HTTP/1.1\r\nhost: node\r\nauthorization: {}\r\ncontent-length: {}\r\n\r\n",

@@ -341,6 +341,7 @@ async fn rekey_to(network: &Network, id: &VersionId, other: &VersionId) {
         account: session.account(),
         key_index,
         encryption_key: keys.encryption,
+        as_of: 0,
     };
     let sealed = seal_for(client.chain_id(), id, 1, &key, &to).unwrap();
     let Operation::GrantAccess { sealed, .. } = sealed else {

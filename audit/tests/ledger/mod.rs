@@ -16,6 +16,7 @@ use cairn_runtime::{
     AccountId, BlockContext, BlockExecutor, ChainParams, Confidentiality, List, ModelName,
     Operation, Receipt, Role, Scope, StateKey, Transaction, VerifiedTransaction, VersionId,
 };
+use std::ops::Range;
 
 pub fn key(purpose: u8, index: u8) -> SigningKey {
     let mut seed = [purpose; 32];
@@ -108,6 +109,7 @@ fn private(id: VersionId) -> [Operation; 2] {
         reader: AccountId::of(key(3, 0).public_key()),
         key_index: 0,
         generation: 0,
+        as_of: 0,
         sealed: SealedKey {
             ciphertext: Ciphertext::from_bytes(&[1; Ciphertext::LEN]).unwrap(),
             wrapped: [1; 40],
@@ -291,6 +293,20 @@ impl Ledger {
         }
     }
 
+    /// Some entries of a list.
+    pub fn page(&self, list: List, ordinals: Range<u64>) -> Claim {
+        let mut page = self.list(list);
+        let entries = (0u64..).zip(page.entries);
+        page.entries = entries
+            .filter(|(ordinal, _)| ordinals.contains(ordinal))
+            .map(|(_, entry)| entry)
+            .collect();
+        Claim::ListPage {
+            from: ordinals.start,
+            page,
+        }
+    }
+
     pub fn claims(&self) -> Vec<Claim> {
         let absent = StateKey::Namespace("nobody".to_owned());
         let transaction = Claim::transaction(
@@ -316,6 +332,7 @@ impl Ledger {
             self.state(StateKey::Model(model())),
             Claim::Records(records.into()),
             Claim::List(self.list(List::Events(model()))),
+            self.page(List::Events(model()), 1..2),
             self.state(StateKey::Grant(shared(), self.admin)),
             self.state(StateKey::Grant(secret(), self.admin)),
         ]

@@ -145,6 +145,21 @@ fn claim(bundle: &Bundle, verified: &Verified) -> Fields {
                     fields.add("proved", format!("{}: {value}", entry.key))
                 })
         }
+        Summary::ListPage {
+            list,
+            count,
+            from,
+            entries,
+        } => {
+            let end = from.saturating_add(entries.len() as u64);
+            let all = format!("{list:?} has {count} entries; those from {from} to before {end}:");
+            entries
+                .iter()
+                .fold(fields.add("proved", all), |fields, entry| {
+                    let value = entry.value.as_deref().unwrap_or_default();
+                    fields.add("proved", format!("{}: {value}", entry.key))
+                })
+        }
         Summary::Records { records } => {
             // The claim has the same keys in the same order, and not only as text.
             let claimed = claimed(&bundle.claim).into_iter();

@@ -71,11 +71,11 @@ struct UsageView {
 }
 
 async fn usage(name: &str, context: &Context) -> Result<(), Failure> {
-    let mut views = Vec::new();
+    let (session, mut views) = (context.session().await?, Vec::new());
     for (node, client) in context.each_node()? {
         views.push(UsageView {
             node: node.to_string(),
-            usage: client.blob_usage(name).await?,
+            usage: session.with_client(client).blob_usage(name).await?,
         });
     }
     context.output().result(&views, || {

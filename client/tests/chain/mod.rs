@@ -1,7 +1,7 @@
 //! A small chain of empty blocks with real certificates, and nodes that answer whatever a test wants.
 #![allow(clippy::unwrap_used, dead_code, unreachable_pub)]
 
-use cairn_audit::{Bundle, Claim};
+use cairn_audit::{Bundle, Claim, ListEntry, ListProof};
 use cairn_client::{Client, ClientConfig, Endpoint};
 use cairn_consensus::{
     CommitVoteBody, FinalityCert, Header, Params, SignerSet, Statement, ValidatorIndex,
@@ -12,7 +12,8 @@ use cairn_crypto::{DecapsulationKey, Digest, Seed, SigningKey};
 use cairn_genesis::ceremony::{Terms, ValidatorCard, assemble, genesis_account};
 use cairn_genesis::{GenesisDocument, Kind};
 use cairn_runtime::tree::{self, MemoryTree};
-use cairn_runtime::{AccountId, ChainParams, Role, Scope, StateKey};
+use cairn_runtime::{AccountId, ChainParams, List, Role, Scope, StateKey};
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,14 +37,26 @@ pub struct Chain {
     tree: MemoryTree,
 }
 
-pub static CHAIN: LazyLock<Chain> = LazyLock::new(|| Chain::new(0));
+/// Two minutes ago: proofs about the state are to be fresh.
+static GENESIS: LazyLock<Arc<GenesisDocument>> =
+    LazyLock::new(|| Arc::new(document(120_000, ChainParams::default())));
+
+pub static CHAIN: LazyLock<Chain> = LazyLock::new(|| Chain::new(Arc::clone(&GENESIS), 0));
 /// The same validators deciding on another history, as thieves of their keys would.
-pub static FORK: LazyLock<Chain> = LazyLock::new(|| Chain::new(7));
+pub static FORK: LazyLock<Chain> = LazyLock::new(|| Chain::new(Arc::clone(&GENESIS), 7));
 
 impl Chain {
-    fn new(skew_ms: u64) -> Self {
-        static GENESIS: LazyLock<Arc<GenesisDocument>> = LazyLock::new(|| Arc::new(document()));
-        let genesis = Arc::clone(&GENESIS);
+    /// A chain that began so many milliseconds ago.
+    pub fn aged(age_ms: u64) -> Self {
+        Self::new(Arc::new(document(age_ms, ChainParams::default())), 0)
+    }
+
+    /// A chain with these limits.
+    pub fn limited(params: ChainParams) -> Self {
+        Self::new(Arc::new(document(120_000, params)), 0)
+    }
+
+    fn new(genesis: Arc<GenesisDocument>, skew_ms: u64) -> Self {
         let validators = genesis.validator_set().unwrap();
         let own = |member: &cairn_consensus::Validator| {
             let is = |i: &u8| *key(1, *i).public_key() == member.key;
@@ -127,6 +140,27 @@ impl Chain {
         self.bundle(Claim::state(state_key, value, proof).unwrap(), height)
     }
 
+    /// The entries of a list that have these ordinals, as a page of it.
+    pub fn list_page(&self, list: &List, ordinals: Range<u64>, height: usize) -> Bundle {
+        let prove = |key: StateKey| tree::prove(&self.tree, 0, &key).unwrap();
+        let (count, proof) = prove(list.count_key());
+        let entry = |ordinal| {
+            let (value, proof) = prove(list.entry_key(ordinal));
+            ListEntry {
+                value: value.unwrap(),
+                proof,
+            }
+        };
+        let page = ListProof {
+            list: list.clone(),
+            count,
+            proof,
+            entries: ordinals.clone().map(entry).collect(),
+        };
+        let from = ordinals.start;
+        self.bundle(Claim::ListPage { from, page }, height)
+    }
+
     /// The page of blocks that `/v1/blocks?from=&limit=` answers with.
     pub fn page(&self, from: usize, limit: usize) -> Vec<u8> {
         let items: Vec<_> = (self.headers.iter().skip(from).take(limit))
@@ -153,7 +187,7 @@ fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap()
 }
 
-fn document() -> GenesisDocument {
+fn document(age_ms: u64, params: ChainParams) -> GenesisDocument {
     let operator = AccountId::of(key(3, 0).public_key());
     let card = |i| {
         let name = format!("validator-{i}");
@@ -166,11 +200,10 @@ fn document() -> GenesisDocument {
     let terms = Terms {
         network: "test-net".to_owned(),
         kind: Kind::Devnet,
-        // Two minutes ago: proofs about the state are to be fresh.
-        timestamp_ms: now_ms() - 120_000,
+        timestamp_ms: now_ms() - age_ms,
         power: 1,
         consensus: Params::default(),
-        ledger: ChainParams::default(),
+        ledger: params,
         namespaces: vec![],
     };
     assemble((0..VALIDATORS).map(card).collect(), vec![account], terms).unwrap()

@@ -3,9 +3,9 @@
 use super::{
     extract::{self, At, InPath, InQuery, PagingAt},
     problem::ApiProblem,
-    registry::{find_version, next},
+    registry::find_version,
     snapshot::Snapshot,
-    state::{ApiState, Items},
+    state::ApiState,
 };
 use axum::{body::Body, extract::State, http::Response};
 use cairn_api::{
@@ -75,13 +75,10 @@ async fn list_of<T: Serialize>(
     + Send
     + 'static,
 ) -> Result<Response<Body>, ApiProblem> {
-    let (from, limit) = paging.range()?;
     state
-        .page(paging.at_height, move |_, snapshot| {
+        .list(paging, move |snapshot, from, limit| {
             find_version(snapshot, &id)?;
-            let (items, count) = read(snapshot, &id, from, limit as u64)?;
-            let next = next(from, items.len(), count);
-            Ok((items, next))
+            read(snapshot, &id, from, limit)
         })
         .await
 }
@@ -228,10 +225,9 @@ pub(super) async fn version_events(
     InPath((namespace, name, version)): InPath<(String, String, String)>,
     InQuery(paging): InQuery<PagingAt>,
 ) -> Result<Response<Body>, ApiProblem> {
-    let (from, limit) = paging.range()?;
     let id = extract::version(namespace, name, version);
     state
-        .page(paging.at_height, move |_, snapshot| {
+        .list(paging, move |snapshot, from, limit| {
             let digest = find_version(snapshot, &id)?.model_hash;
             steps(snapshot, &digest, from, limit)
         })
@@ -254,10 +250,9 @@ pub(super) async fn digest_events(
     InPath(digest): InPath<String>,
     InQuery(paging): InQuery<PagingAt>,
 ) -> Result<Response<Body>, ApiProblem> {
-    let (from, limit) = paging.range()?;
     let digest = extract::digest(&digest)?;
     state
-        .page(paging.at_height, move |_, snapshot| {
+        .list(paging, move |snapshot, from, limit| {
             steps(snapshot, &digest, from, limit)
         })
         .await
@@ -267,16 +262,15 @@ fn steps(
     snapshot: &Snapshot,
     digest: &Digest,
     from: u64,
-    limit: usize,
-) -> Result<Items<ProvenanceView>, ApiProblem> {
-    let found = query::digest_events(snapshot.state(), digest, from, limit as u64)?;
+    limit: u64,
+) -> Result<(Vec<ProvenanceView>, u64), ApiProblem> {
+    let found = query::digest_events(snapshot.state(), digest, from, limit)?;
     let count = query::digest_event_count(snapshot.state(), digest)?;
-    let next = next(from, found.len(), count);
     let view = |(place, event)| ProvenanceView {
         place,
         event: EventView::from(event),
     };
-    Ok((found.into_iter().map(view).collect(), next))
+    Ok((found.into_iter().map(view).collect(), count))
 }
 
 /// Versions that derive directly from what has a digest: a model hash, or a dataset's.
@@ -295,14 +289,11 @@ pub(super) async fn children(
     InPath(digest): InPath<String>,
     InQuery(paging): InQuery<PagingAt>,
 ) -> Result<Response<Body>, ApiProblem> {
-    let (from, limit) = paging.range()?;
     let digest = extract::digest(&digest)?;
     state
-        .page(paging.at_height, move |_, snapshot| {
-            let items = query::children(snapshot.state(), &digest, from, limit as u64)?;
-            let count = query::child_count(snapshot.state(), &digest)?;
-            let next = next(from, items.len(), count);
-            Ok((items, next))
+        .list(paging, move |snapshot, from, limit| {
+            let items = query::children(snapshot.state(), &digest, from, limit)?;
+            Ok((items, query::child_count(snapshot.state(), &digest)?))
         })
         .await
 }

@@ -179,10 +179,11 @@ pub(super) async fn put(
         };
         state.node.observe_blobs("put", outcome, begun.elapsed());
         let received = received?;
+        let size = store.len(&digest).await?.unwrap_or(length);
         if let Some(reserved) = reserved {
-            let size = store.len(&digest).await?.unwrap_or(length);
             reserved.keep(size);
         }
+        state.usage.arrived(&digest, size);
         Ok(received)
     });
     task.await.map_err(ApiProblem::internal)?
@@ -195,13 +196,17 @@ pub(super) async fn put(
     params(("ns" = String, Path, description = "Namespace")),
     responses(
         (status = 200, description = "What it has here", body = Answer<BlobUsage>),
+        (status = 401, description = "No valid token", body = cairn_api::Problem),
         (status = 404, description = "No such namespace", body = cairn_api::Problem),
-    )
+    ),
+    security(("token" = []))
 )]
 pub(super) async fn usage(
     State(state): State<ApiState>,
     InPath(name): InPath<String>,
+    headers: HeaderMap,
 ) -> Result<Response<Body>, ApiProblem> {
+    authorize(&state, &headers, Access::ReadBlobs).await?;
     let usage = quota::usage(&state, &name).await?;
     state.answer(None, move |_, _| Ok(usage)).await
 }

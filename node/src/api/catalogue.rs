@@ -3,7 +3,7 @@
 use super::{
     extract::{self, At, InPath, InQuery, PagingAt},
     problem::ApiProblem,
-    registry::{find_model, find_version, next, no_namespace},
+    registry::{find_model, find_version, no_namespace},
     state::ApiState,
 };
 use axum::{body::Body, extract::State, http::Response};
@@ -29,14 +29,12 @@ pub(super) async fn policies(
     InPath(name): InPath<String>,
     InQuery(paging): InQuery<PagingAt>,
 ) -> Result<Response<Body>, ApiProblem> {
-    let (from, limit) = paging.range()?;
     state
-        .page(paging.at_height, move |_, snapshot| {
+        .list(paging, move |snapshot, from, limit| {
             let state = snapshot.state();
             query::namespace(state, &name)?.ok_or_else(|| no_namespace(&name))?;
-            let items = query::policies(state, &name, from, limit as u64)?;
-            let next = next(from, items.len(), query::policy_count(state, &name)?);
-            Ok((items, next))
+            let items = query::policies(state, &name, from, limit)?;
+            Ok((items, query::policy_count(state, &name)?))
         })
         .await
 }
@@ -61,15 +59,12 @@ pub(super) async fn aliases(
     InPath((namespace, name)): InPath<(String, String)>,
     InQuery(paging): InQuery<PagingAt>,
 ) -> Result<Response<Body>, ApiProblem> {
-    let (from, limit) = paging.range()?;
     let name = extract::model(namespace, name);
     state
-        .page(paging.at_height, move |_, snapshot| {
+        .list(paging, move |snapshot, from, limit| {
             find_model(snapshot, &name)?;
-            let items = query::aliases(snapshot.state(), &name, from, limit as u64)?;
-            let count = query::alias_count(snapshot.state(), &name)?;
-            let next = next(from, items.len(), count);
-            Ok((items, next))
+            let items = query::aliases(snapshot.state(), &name, from, limit)?;
+            Ok((items, query::alias_count(snapshot.state(), &name)?))
         })
         .await
 }
@@ -163,17 +158,14 @@ async fn tags(
     subject: Subject,
     paging: PagingAt,
 ) -> Result<Response<Body>, ApiProblem> {
-    let (from, limit) = paging.range()?;
     state
-        .page(paging.at_height, move |_, snapshot| {
+        .list(paging, move |snapshot, from, limit| {
             match &subject {
                 Subject::Model(name) => find_model(snapshot, name).map(|_| ())?,
                 Subject::Version(id) => find_version(snapshot, id).map(|_| ())?,
             }
-            let items = query::tags(snapshot.state(), &subject, from, limit as u64)?;
-            let count = query::tag_count(snapshot.state(), &subject)?;
-            let next = next(from, items.len(), count);
-            Ok((items, next))
+            let items = query::tags(snapshot.state(), &subject, from, limit)?;
+            Ok((items, query::tag_count(snapshot.state(), &subject)?))
         })
         .await
 }

@@ -41,6 +41,7 @@ mod extract;
 mod latest;
 mod limiter;
 mod limits;
+mod list_proofs;
 mod openapi;
 mod operations;
 mod places;

@@ -1,8 +1,8 @@
 //! The OpenAPI document, made from the handlers and the types of the API.
 
 use super::{
-    accounts, assurance, blobs, blocks, catalogue, events, proofs, proposals, ranges, registry,
-    search,
+    accounts, assurance, blobs, blocks, catalogue, events, list_proofs, proofs, proposals, ranges,
+    registry, search,
     state::{ApiState, fixed_json},
     status, transactions, validators,
 };
@@ -46,7 +46,7 @@ pub(super) async fn show(State(state): State<ApiState>) -> Response<Body> {
         validators::in_force, validators::registry, validators::show, validators::epoch,
         proposals::list, proposals::show,
         proofs::version, proofs::account, proofs::key, proofs::grant, proofs::transaction, proofs::block,
-        proofs::by_key, proofs::list, proofs::epochs, ranges::show,
+        proofs::by_key, list_proofs::list, proofs::epochs, ranges::show,
         blobs::show, blobs::head, blobs::put, blobs::usage,
         status::status, status::genesis, status::params,
         show,

@@ -13,12 +13,9 @@ use axum::{
     http::{HeaderValue, Response, StatusCode},
 };
 use cairn_api::{CLAIM_ABSENT, CLAIM_HEADER, code};
-use cairn_audit::{
-    Bundle, BundleError, Claim, EpochChain, History, ListEntry, ListProof, MAX_BUNDLE_BYTES,
-};
+use cairn_audit::{Bundle, BundleError, Claim, EpochChain, History, MAX_BUNDLE_BYTES};
 use cairn_consensus::{Epoch, Header, Height};
-use cairn_crypto::codec;
-use cairn_runtime::{List, MAX_STATE_KEY_BYTES, StateKey, tree};
+use cairn_runtime::{StateKey, tree};
 use cairn_storage::Store;
 use serde::Deserialize;
 
@@ -30,7 +27,7 @@ const PAGE_BYTES: usize = 8 << 20;
 #[serde(deny_unknown_fields)]
 pub(super) struct Since {
     #[serde(default)]
-    since_epoch: u64,
+    pub(super) since_epoch: u64,
 }
 
 /// `?at_height=&since_epoch=`.
@@ -267,85 +264,8 @@ pub(super) async fn by_key(
     record_at(&state, key, at.at_height, at.since()).await
 }
 
-/// Most entries of a list in one proof.
-const MAX_LIST_ENTRIES: u64 = 1_000;
-
-/// Proves a list complete: how many entries it has, and each of them.
-#[utoipa::path(
-    get, path = "/v1/proofs/lists/{list}", tag = "proofs",
-    params(
-        ("list" = String, Path, description = "Borsh of the ledger's List, lowercase hexadecimal"),
-        ("at_height" = Option<u64>, Query, description = "A final height, default the last"),
-        ("since_epoch" = Option<u64>, Query, description = "Epoch that the reader knows the validators of: the bundle begins there; default 0, genesis"),
-    ),
-    responses(
-        (status = 200, description = "A bundle", body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 422, description = "More than 1,000 entries, or than a bundle holds", body = cairn_api::Problem),
-    )
-)]
-pub(super) async fn list(
-    State(state): State<ApiState>,
-    InPath(list): InPath<String>,
-    InQuery(at): InQuery<AtSince>,
-) -> Result<Response<Body>, ApiProblem> {
-    let list: List = codec::decode(&unhex(&list)?, MAX_STATE_KEY_BYTES)
-        .map_err(|error| ApiProblem::bad_request(format!("not the name of a list: {error}")))?;
-    state
-        .read(at.at_height, move |_, snapshot| {
-            let claim = Claim::List(list_proof(snapshot, list)?);
-            bundle(
-                snapshot.store(),
-                claim,
-                snapshot.header().clone(),
-                at.since(),
-            )
-        })
-        .await
-}
-
-fn list_proof(snapshot: &Snapshot, list: List) -> Result<ListProof, ApiProblem> {
-    let (count, proof) = prove(snapshot, &list.count_key())?;
-    let entries = list.count(count.as_deref())?;
-    if entries > MAX_LIST_ENTRIES {
-        return Err(list_too_long(entries));
-    }
-    let (mut proved, mut bytes) = (Vec::new(), 0);
-    for ordinal in 0..entries {
-        let key = list.entry_key(ordinal);
-        let (value, proof) = prove(snapshot, &key)?;
-        let value =
-            value.ok_or_else(|| ApiProblem::internal(format_args!("{key:?} is missing")))?;
-        let entry = ListEntry { value, proof };
-        // Not after all of them are in memory.
-        bytes += borsh::object_length(&entry).map_err(ApiProblem::internal)?;
-        if bytes > MAX_BUNDLE_BYTES {
-            return Err(list_too_long(entries));
-        }
-        proved.push(entry);
-    }
-    Ok(ListProof {
-        list,
-        count,
-        proof,
-        entries: proved,
-    })
-}
-
-fn list_too_long(entries: u64) -> ApiProblem {
-    ApiProblem::new(
-        StatusCode::UNPROCESSABLE_ENTITY,
-        code::LIST_TOO_LONG,
-        format!(
-            "the list has {entries} entries, a proof has at most {MAX_LIST_ENTRIES} and {MAX_BUNDLE_BYTES} bytes; \
-             prove its records one by one"
-        ),
-    )
-    .with("entries", entries)
-    .with("limit", MAX_LIST_ENTRIES)
-}
-
 /// Bytes in hexadecimal, as a part of the path.
-fn unhex(text: &str) -> Result<Vec<u8>, ApiProblem> {
+pub(super) fn unhex(text: &str) -> Result<Vec<u8>, ApiProblem> {
     hex::decode(text).map_err(|error| ApiProblem::bad_request(format!("not hexadecimal: {error}")))
 }
 
@@ -372,7 +292,7 @@ async fn record_at(
         .await
 }
 
-fn prove(
+pub(super) fn prove(
     snapshot: &Snapshot,
     key: &StateKey,
 ) -> Result<(Option<Vec<u8>>, cairn_runtime::StateProof), ApiProblem> {
@@ -382,7 +302,7 @@ fn prove(
 
 /// The bundle of a claim about the block of `header`, with the block's own certificate, or with the
 /// next one above it and the path from there; of the epoch that the reader knows, or a later one.
-fn bundle(
+pub(super) fn bundle(
     store: &Store,
     claim: Claim,
     header: Header,

@@ -58,11 +58,21 @@ struct Blob {
 struct Kept {
     blobs: HashMap<Digest, Blob>,
     bytes: u64,
+    /// Chunks that a counted manifest needs and that were not here.
+    missing: HashSet<Digest>,
 }
 
 impl Kept {
+    /// A blob has come, for whomever: it counts if it is one that was missing.
+    fn arrived(&mut self, digest: Digest, size: u64) {
+        if self.missing.contains(&digest) {
+            self.add(digest, size);
+        }
+    }
+
     /// A blob is on disk and has this size.
     fn add(&mut self, digest: Digest, size: u64) {
+        self.missing.remove(&digest);
         let before = self.blobs.get(&digest).copied();
         let blob = Blob {
             size,
@@ -176,6 +186,15 @@ impl Usage {
             limits,
             namespaces: Mutex::default(),
             counting: Semaphore::new(COUNTING),
+        }
+    }
+
+    /// A blob was kept that somebody sent, for whichever namespace: it counts for each that waits for it.
+    pub(super) fn arrived(&self, digest: &Digest, size: u64) {
+        let namespaces = self.namespaces.lock();
+        let namespaces = namespaces.unwrap_or_else(PoisonError::into_inner);
+        for namespace in namespaces.values() {
+            namespace.kept().arrived(*digest, size);
         }
     }
 
@@ -414,8 +433,13 @@ async fn count(
     namespace.kept().add(manifest, length);
     for (blob, _) in stored.iter().flat_map(StoredManifest::blobs) {
         let known = (namespace.kept().blobs.get(&blob)).is_some_and(|blob| blob.here);
+        if known {
+            continue;
+        }
+        // Waited for before it is looked for: one that comes in between counts.
+        namespace.kept().missing.insert(blob);
         // What the manifest says of its size is its publisher's word.
-        if !known && let Some(size) = store.len(&blob).await? {
+        if let Some(size) = store.len(&blob).await? {
             namespace.kept().add(blob, size);
         }
     }
@@ -459,6 +483,27 @@ mod tests {
         kept.release(&one);
         assert_eq!((kept.bytes, kept.reserve(three, 60, 100)), (40, Ok(())));
         assert_eq!(kept.reserve(one, u64::MAX, u64::MAX - 1), Err(100));
+    }
+
+    #[test]
+    fn a_chunk_that_a_counted_manifest_needs_counts_when_it_comes_for_whomever_it_is() {
+        let usage = Usage::new(BlobLimits::default());
+        let (acme, other) = (usage.namespace("acme"), usage.namespace("other"));
+        let (needed, foreign) = (Digest::new([1; 32]), Digest::new([2; 32]));
+        acme.kept().missing.insert(needed);
+        usage.arrived(&foreign, 7);
+        assert_eq!((acme.kept().bytes, other.kept().bytes), (0, 0));
+        usage.arrived(&needed, 64);
+        usage.arrived(&needed, 64);
+        assert_eq!((acme.kept().bytes, other.kept().bytes), (64, 0));
+        assert!(acme.kept().missing.is_empty());
+        // The namespace's own push of it brings it, too.
+        other.kept().missing.insert(needed);
+        other.kept().reserve(needed, 99, 100).unwrap();
+        usage.arrived(&needed, 64);
+        assert_eq!(other.kept().bytes, 64);
+        other.kept().release(&needed);
+        assert_eq!(other.kept().bytes, 64);
     }
 
     #[test]

@@ -220,14 +220,12 @@ pub(super) async fn versions(
     InPath((namespace, name)): InPath<(String, String)>,
     InQuery(paging): InQuery<PagingAt>,
 ) -> Result<Response<Body>, ApiProblem> {
-    let (from, limit) = paging.range()?;
     let name = extract::model(namespace, name);
     state
-        .page(paging.at_height, move |_, snapshot| {
+        .list(paging, move |snapshot, from, limit| {
             let count = find_model(snapshot, &name)?.versions;
-            let versions = query::versions(snapshot.state(), &name, from, limit as u64)?;
-            let next = next(from, versions.len(), count);
-            Ok((versions.into_iter().map(VersionView::from).collect(), next))
+            let versions = query::versions(snapshot.state(), &name, from, limit)?;
+            Ok((versions.into_iter().map(VersionView::from).collect(), count))
         })
         .await
 }
@@ -284,14 +282,12 @@ pub(super) async fn events(
     InPath((namespace, name)): InPath<(String, String)>,
     InQuery(paging): InQuery<PagingAt>,
 ) -> Result<Response<Body>, ApiProblem> {
-    let (from, limit) = paging.range()?;
     let name = extract::model(namespace, name);
     state
-        .page(paging.at_height, move |_, snapshot| {
+        .list(paging, move |snapshot, from, limit| {
             let count = find_model(snapshot, &name)?.events;
-            let events = query::events(snapshot.state(), &name, from, limit as u64)?;
-            let next = next(from, events.len(), count);
-            Ok((events.into_iter().map(EventView::from).collect(), next))
+            let events = query::events(snapshot.state(), &name, from, limit)?;
+            Ok((events.into_iter().map(EventView::from).collect(), count))
         })
         .await
 }

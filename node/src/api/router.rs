@@ -1,7 +1,7 @@
 //! The table of routes, and what is done around each of them: limits, the time, the measurement.
 
 use super::{
-    accounts, assurance, blobs, blocks, catalogue, events, limiter::Refused, openapi,
+    accounts, assurance, blobs, blocks, catalogue, events, limiter::Refused, list_proofs, openapi,
     problem::ApiProblem, proofs, proposals, ranges, registry, search, state::ApiState, status,
     transactions, validators,
 };
@@ -134,7 +134,7 @@ pub(super) fn router(state: ApiState) -> Router {
         ("/v1/search", short, get(search::search)),
         ("/v1/events", short, get(events::stream)),
         ("/v1/proofs/records/{key}", short, get(proofs::by_key)),
-        ("/v1/proofs/lists/{list}", short, get(proofs::list)),
+        ("/v1/proofs/lists/{list}", short, get(list_proofs::list)),
         (
             "/v1/models/{ns}/{name}/versions/{version}/grants/{account}",
             short,

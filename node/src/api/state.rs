@@ -3,6 +3,7 @@
 use super::{
     ApiLimits,
     event_blocks::BlockEvents,
+    extract::PagingAt,
     latest::LatestVersions,
     limiter::Limiter,
     openapi,
@@ -10,6 +11,7 @@ use super::{
     problem::ApiProblem,
     quota::{BlobLimits, Usage},
     recent::Recent,
+    registry::next,
     snapshot::{FinalBlock, Snapshot},
 };
 use crate::handle::NodeHandle;
@@ -160,6 +162,22 @@ impl ApiState {
                     next,
                 },
             )
+        })
+        .await
+    }
+
+    /// Answers with a page of a list. `read` gives the entries from an ordinal on, at most so many, and how many the
+    /// list has in all.
+    pub(super) async fn list<T: Serialize>(
+        &self,
+        paging: PagingAt,
+        read: impl FnOnce(&Snapshot, u64, u64) -> Result<(Vec<T>, u64), ApiProblem> + Send + 'static,
+    ) -> Result<Response<Body>, ApiProblem> {
+        let (from, limit) = paging.range()?;
+        self.page(paging.at_height, move |_, snapshot| {
+            let (items, count) = read(snapshot, from, limit as u64)?;
+            let next = next(from, items.len(), count);
+            Ok((items, next))
         })
         .await
     }

@@ -23,11 +23,13 @@ pub(super) struct NewGrant<'a> {
 }
 
 /// Grants access. A grant of a newer generation or to a newer key replaces an earlier one, at the same place of the
-/// list; so does any after a revocation.
+/// list; so does any after a revocation that its sender knows of. One that it does not know of, because it is of a
+/// height above `as_of`, stands: nobody comes back by a list of readers that was read before.
 pub(super) fn grant<S: StateReader>(
     session: &mut Session<'_, S>,
     operation: &Operation,
     new: &NewGrant<'_>,
+    as_of: u64,
 ) -> Result<(), Stop> {
     let id = new.id;
     let (version, model, owners) = version_of(session, id)?;
@@ -37,17 +39,21 @@ pub(super) fn grant<S: StateReader>(
     check_generation(generation, new.generation)?;
     check_reader_key(session, new.reader, new.key_index)?;
     let earlier: Option<Grant> = session.read(&StateKey::Grant(id.clone(), new.reader))?;
-    if let Some(earlier) = earlier
-        && earlier.revoked.is_none()
-        && (earlier.generation, earlier.key_index) >= (new.generation, new.key_index)
-    {
-        return Err(AccessError::GrantExists {
-            id: id.clone(),
-            reader: new.reader,
-            generation: earlier.generation,
-            key_index: earlier.key_index,
+    if let Some(earlier) = earlier {
+        match &earlier.revoked {
+            Some(notice) if notice.at > as_of => refuse_revoked(id, &earlier)?,
+            Some(_) => {}
+            None if (earlier.generation, earlier.key_index) >= (new.generation, new.key_index) => {
+                return Err(AccessError::GrantExists {
+                    id: id.clone(),
+                    reader: new.reader,
+                    generation: earlier.generation,
+                    key_index: earlier.key_index,
+                }
+                .into());
+            }
+            None => {}
         }
-        .into());
     }
     write_grant(session, new)?;
     answer(session, id, new.reader, RequestState::Granted)?;

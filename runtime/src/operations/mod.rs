@@ -89,6 +89,7 @@ pub(crate) fn apply<S: StateReader>(
             reader,
             key_index,
             generation,
+            as_of,
             sealed,
         } => access::grant(
             session,
@@ -100,6 +101,7 @@ pub(crate) fn apply<S: StateReader>(
                 generation: *generation,
                 sealed,
             },
+            *as_of,
         ),
         Operation::RotateKeys {
             signing_key,

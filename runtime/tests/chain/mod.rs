@@ -334,12 +334,14 @@ pub fn rotation(chain: &Chain, holder: &Actor, seed: u8) -> (Operation, Actor) {
     (operation, new)
 }
 
+/// A grant whatever was revoked before.
 pub fn give_access(id: &str, reader: &Actor) -> Operation {
     Operation::GrantAccess {
         id: version(id),
         reader: reader.id,
         key_index: 0,
         generation: 0,
+        as_of: u64::MAX,
         sealed: sealed(1),
     }
 }

@@ -55,6 +55,7 @@ pub fn operations() -> Vec<Operation> {
             reader: account(4),
             key_index: 1,
             generation: 2,
+            as_of: 3,
             sealed: sealed(5),
         },
         Operation::RotateKeys {
