@@ -178,7 +178,7 @@ impl Store {
 
     fn restored_leaf(&self, key: &NodeKey) -> Result<LeafNode, StorageError> {
         let db = &self.inner.db;
-        match db.read(Table::Nodes, schema::node(key).as_ref())? {
+        match db.read(Table::Nodes, schema::node(&key.into()).as_ref())? {
             Some(Node::Leaf(leaf)) => Ok(leaf),
             _ => Err(db.damaged("the last leaf of a state that is being restored is missing")),
         }
@@ -323,7 +323,7 @@ fn stage_chunk(
     batch: &mut Batch<'_>,
 ) -> Result<(), StorageError> {
     for (key, node) in &chunk.nodes {
-        batch.put(Table::Nodes, schema::node(key).as_ref(), node)?;
+        batch.put(Table::Nodes, schema::node(&key.into()).as_ref(), node)?;
     }
     for (place, key, value) in &chunk.values {
         let at = schema::value(*place, height.0);

@@ -31,8 +31,8 @@
 
 use cairn_consensus::{BlockId, Height};
 use cairn_crypto::Digest;
+use cairn_runtime::tree::NodeId;
 use jmt::KeyHash;
-use jmt::storage::NodeKey;
 
 /// The schema that this software reads and writes.
 pub(crate) const SCHEMA: u32 = 1;
@@ -155,21 +155,16 @@ pub(crate) fn parse_location(value: &[u8]) -> Option<(Height, u32)> {
     ))
 }
 
-/// A node's key: its version, the number of nibbles of its path and the nibbles, two a byte. New nodes
+/// A node's key: the height that wrote it, the number of nibbles of its path and the nibbles, two a byte. New nodes
 /// have the newest version, so they are appended to the table.
-pub(crate) fn node(key: &NodeKey) -> NodeBytes {
+pub(crate) fn node(id: &NodeId) -> NodeBytes {
     let mut bytes = [0; NodeBytes::MAX];
-    let path = key.nibble_path();
-    bytes[..8].copy_from_slice(&key.version().to_be_bytes());
+    let len = 9 + id.path().len();
+    bytes[..8].copy_from_slice(&id.height().to_be_bytes());
     // A path has at most 64 nibbles: one for each half byte of a key hash.
-    bytes[8] = u8::try_from(path.num_nibbles()).expect("a path has at most 64 nibbles");
-    for (i, nibble) in path.nibbles().enumerate() {
-        bytes[9 + i / 2] |= u8::from(nibble) << (4 * (1 - i % 2));
-    }
-    NodeBytes {
-        bytes,
-        len: 9 + path.num_nibbles().div_ceil(2),
-    }
+    bytes[8] = u8::try_from(id.depth()).expect("a path has at most 64 nibbles");
+    bytes[9..len].copy_from_slice(id.path());
+    NodeBytes { bytes, len }
 }
 
 /// The bytes of a node's key.

@@ -4,8 +4,7 @@
 //! of the tree. In the engine each such read searches all write buffers and recent files; from here it is one
 //! look. What is kept is bounded in bytes; what was not used lately goes first.
 
-use cairn_runtime::tree::{EncodedNode, TreeBatch};
-use jmt::storage::{Node, NodeKey};
+use cairn_runtime::tree::{EncodedNode, NodeId, TreeBatch};
 use jmt::{KeyHash, OwnedValue};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -21,8 +20,8 @@ const ENTRY_BYTES: usize = 96;
 /// See the [module](self).
 #[derive(Debug)]
 pub(crate) struct StateCache {
-    /// Nodes of the tree never change: a key names the height that wrote it.
-    nodes: Cache<NodeKey, EncodedNode, Weight>,
+    /// Nodes of the tree never change: a name says which height wrote it.
+    nodes: Cache<NodeId, EncodedNode, Weight>,
     /// The newest value of a place.
     values: Cache<KeyHash, Newest, Weight>,
     /// The height that the values are the newest of. Held to read while a value goes from the engine to the cache,
@@ -40,9 +39,9 @@ struct Newest {
 #[derive(Clone, Debug)]
 struct Weight;
 
-impl Weighter<NodeKey, EncodedNode> for Weight {
-    fn weight(&self, _: &NodeKey, node: &EncodedNode) -> u64 {
-        (node.as_bytes().len() + ENTRY_BYTES) as u64
+impl Weighter<NodeId, EncodedNode> for Weight {
+    fn weight(&self, _: &NodeId, node: &EncodedNode) -> u64 {
+        (node.memory() + ENTRY_BYTES) as u64
     }
 }
 
@@ -65,8 +64,8 @@ impl StateCache {
 
     /// Takes over what a commit has written. Never what it has not: two batches of one height have the same keys.
     pub(crate) fn commit(&self, written: &TreeBatch) {
-        for (key, node) in written.nodes() {
-            self.nodes.insert(key.clone(), node.clone());
+        for (id, node) in written.nodes() {
+            self.nodes.insert(id, node.to_owned());
         }
         let since = written.height();
         let mut height = self.height.write().unwrap_or_else(PoisonError::into_inner);
@@ -90,8 +89,8 @@ impl StateCache {
     }
 
     /// A node of the tree, if it was written not long ago.
-    pub(crate) fn node(&self, key: &NodeKey) -> Option<Node> {
-        self.nodes.get(key).map(|node| node.decode())
+    pub(crate) fn node(&self, id: &NodeId) -> Option<EncodedNode> {
+        self.nodes.get(id)
     }
 
     /// The value of a place at a height, from here or from the engine, which `read` asks for that height or the newest

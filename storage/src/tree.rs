@@ -5,7 +5,7 @@ use crate::schema::{self, Table};
 use crate::state_cache::StateCache;
 use crate::store::Inner;
 use crate::{StorageError, Store};
-use cairn_runtime::tree::TreeBatch;
+use cairn_runtime::tree::{NodeId, NodeReader, ReadNode, TreeBatch};
 use jmt::storage::{HasPreimage, LeafNode, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, OwnedValue, Version};
 use std::sync::Arc;
@@ -40,8 +40,8 @@ pub(crate) fn stage(
     cache: &StateCache,
     batch: &mut Batch<'_>,
 ) -> Result<(), StorageError> {
-    for (key, node) in tree.nodes() {
-        batch.put(Table::Nodes, schema::node(key).as_ref(), node)?;
+    for (id, node) in tree.nodes() {
+        batch.put_bytes(Table::Nodes, schema::node(&id).as_ref(), node.as_bytes());
     }
     for (place, value) in tree.values() {
         let key = schema::value(*place, tree.height());
@@ -81,13 +81,27 @@ impl TreeView {
     }
 }
 
+impl NodeReader for TreeView {
+    fn node(&self, id: &NodeId) -> anyhow::Result<Option<ReadNode<'_>>> {
+        let node = match self.inner.cache.node(id) {
+            Some(node) => Some(node),
+            None => {
+                let db = &self.inner.db;
+                db.read(Table::Nodes, schema::node(id).as_ref())?
+            }
+        };
+        Ok(node.map(ReadNode::Shared))
+    }
+}
+
 impl TreeReader for TreeView {
     fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
-        if let Some(node) = self.inner.cache.node(key) {
-            return Ok(Some(node));
+        let id = NodeId::from(key);
+        if let Some(node) = self.inner.cache.node(&id) {
+            return Ok(Some(node.view().decode()));
         }
         let db = &self.inner.db;
-        Ok(db.read(Table::Nodes, schema::node(key).as_ref())?)
+        Ok(db.read(Table::Nodes, schema::node(&id).as_ref())?)
     }
 
     fn get_value_option(

@@ -1,23 +1,23 @@
 //! What one block writes into the tree.
 
-use super::node::EncodedNode;
+use super::nodes::TreeNodes;
 use super::update::{self, Leaf};
-use super::{Tree, place, unreadable};
+use super::{EncodedNode, NodeId, NodeReader, NodeView, Tree, place, unreadable};
 use crate::{StateDiff, StateError};
 use cairn_crypto::Digest;
 use jmt::KeyHash;
-use jmt::storage::{HasPreimage, Node, NodeKey, TreeReader};
+use jmt::storage::HasPreimage;
 use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
 
 /// The nodes, values and key preimages that one height adds, and the nodes it makes stale.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeBatch {
     height: u64,
-    /// In order of their keys.
-    nodes: Vec<(NodeKey, EncodedNode)>,
+    nodes: Arc<TreeNodes>,
     /// In order of their places.
     writes: Vec<Write>,
-    stale: Vec<NodeKey>,
+    stale: Vec<NodeId>,
 }
 
 /// One record.
@@ -35,9 +35,15 @@ impl TreeBatch {
         self.height
     }
 
-    /// New nodes in order of their keys. At least one: the root of this height.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = (&NodeKey, &EncodedNode)> {
-        self.nodes.iter().map(|(key, node)| (key, node))
+    /// New nodes in order of their names. At least one: the root of this height.
+    pub fn nodes(&self) -> impl Iterator<Item = (NodeId, NodeView<'_>)> {
+        self.nodes.iter()
+    }
+
+    /// Number of [`nodes`](Self::nodes).
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.nodes.len()
     }
 
     /// Values written at this height, in order of their places; `None` says that there is none from
@@ -56,13 +62,17 @@ impl TreeBatch {
     }
 
     /// Nodes that belong to earlier heights only: whoever drops the earlier heights drops these.
-    pub fn stale_nodes(&self) -> impl ExactSizeIterator<Item = &NodeKey> {
+    pub fn stale_nodes(&self) -> impl ExactSizeIterator<Item = &NodeId> {
         self.stale.iter()
     }
 
-    pub(super) fn node(&self, key: &NodeKey) -> Option<Node> {
-        let index = self.nodes.binary_search_by(|(node, _)| node.cmp(key));
-        index.ok().map(|index| self.nodes[index].1.decode())
+    pub(super) fn node(&self, id: &NodeId) -> Option<NodeView<'_>> {
+        self.nodes.get(id)
+    }
+
+    /// The nodes, for who keeps them.
+    pub(super) fn shared_nodes(&self) -> Arc<TreeNodes> {
+        Arc::clone(&self.nodes)
     }
 
     /// `Some` if this height wrote the place; inside, what it wrote.
@@ -90,7 +100,7 @@ impl TreeBatch {
 ///
 /// # Errors
 /// [`StateError::Unreadable`] if `reader` lacks the tree at `height - 1`.
-pub fn apply<R: TreeReader + HasPreimage>(
+pub fn apply<R: NodeReader + HasPreimage>(
     reader: &R,
     height: u64,
     diff: &StateDiff,
@@ -125,21 +135,19 @@ pub fn apply<R: TreeReader + HasPreimage>(
     };
     let batch = TreeBatch {
         height,
-        nodes,
+        nodes: Arc::new(nodes),
         writes,
         stale,
     };
     Ok((Digest::new(root), batch))
 }
 
-type Nodes = Vec<(NodeKey, EncodedNode)>;
-
 /// The same with removals, or with nothing at all, one value after the other.
-fn remove<R: TreeReader + HasPreimage>(
+fn remove<R: NodeReader + HasPreimage>(
     reader: &R,
     height: u64,
     writes: &[Write],
-) -> Result<([u8; 32], Nodes, Vec<NodeKey>), StateError> {
+) -> Result<([u8; 32], TreeNodes, Vec<NodeId>), StateError> {
     if let Some(parent) = height.checked_sub(1) {
         // jmt would take a missing parent for an empty tree.
         super::root(reader, parent)?;
@@ -150,13 +158,12 @@ fn remove<R: TreeReader + HasPreimage>(
     let (root, update) = Tree::new(reader)
         .put_value_set(values, height)
         .map_err(|error| unreadable(height, &error))?;
-    let nodes = update.node_batch.nodes().iter();
-    let stale = update.stale_node_index_batch.into_iter();
-    Ok((
-        root.0,
-        nodes
-            .map(|(key, node)| (key.clone(), EncodedNode::of(node)))
-            .collect(),
-        stale.map(|index| index.node_key).collect(),
-    ))
+    let mut nodes = TreeNodes::new(height);
+    for (key, node) in update.node_batch.nodes() {
+        nodes.push(&NodeId::from(key), EncodedNode::of(node).view());
+    }
+    nodes.finish();
+    let stale = update.stale_node_index_batch.iter();
+    let stale = stale.map(|index| NodeId::from(&index.node_key)).collect();
+    Ok((root.0, nodes, stale))
 }

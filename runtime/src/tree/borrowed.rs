@@ -1,5 +1,6 @@
 //! A reader behind a reference.
 
+use super::{NodeId, NodeReader, ReadNode};
 use jmt::storage::{HasPreimage, LeafNode, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, OwnedValue, Version};
 
@@ -31,6 +32,12 @@ impl<R: TreeReader> TreeReader for Borrowed<'_, R> {
 
     fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
         self.0.get_rightmost_leaf()
+    }
+}
+
+impl<R: NodeReader> NodeReader for Borrowed<'_, R> {
+    fn node(&self, id: &NodeId) -> anyhow::Result<Option<ReadNode<'_>>> {
+        self.0.node(id)
     }
 }
 

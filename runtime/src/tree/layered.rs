@@ -1,6 +1,6 @@
 //! Batches that are not written yet, over a store: the state of a block that is not final.
 
-use super::TreeBatch;
+use super::{NodeId, NodeReader, NodeView, ReadNode, TreeBatch};
 use anyhow::bail;
 use jmt::storage::{HasPreimage, LeafNode, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, OwnedValue, Version};
@@ -44,17 +44,19 @@ impl<R> Layered<R> {
     pub fn base(&self) -> &R {
         &self.base
     }
+
+    fn own_node(&self, id: &NodeId) -> Option<NodeView<'_>> {
+        // A node's name says which height wrote it, so at most one layer can have it.
+        let mut layers = self.layers.iter();
+        let layer = layers.find(|layer| layer.height() == id.height());
+        layer.and_then(|layer| layer.node(id))
+    }
 }
 
 impl<R: TreeReader> TreeReader for Layered<R> {
     fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
-        // A node's version is the height that wrote it, so at most one layer can have it.
-        let layer = self
-            .layers
-            .iter()
-            .find(|layer| layer.height() == key.version());
-        match layer.and_then(|layer| layer.node(key)) {
-            Some(node) => Ok(Some(node)),
+        match self.own_node(&NodeId::from(key)) {
+            Some(node) => Ok(Some(node.decode())),
             None => self.base.get_node_option(key),
         }
     }
@@ -75,6 +77,15 @@ impl<R: TreeReader> TreeReader for Layered<R> {
 
     fn get_rightmost_leaf(&self) -> anyhow::Result<Option<(NodeKey, LeafNode)>> {
         bail!("a tree is restored in its store, not in layers over it")
+    }
+}
+
+impl<R: NodeReader> NodeReader for Layered<R> {
+    fn node(&self, id: &NodeId) -> anyhow::Result<Option<ReadNode<'_>>> {
+        match self.own_node(id) {
+            Some(node) => Ok(Some(ReadNode::Lent(node))),
+            None => self.base.node(id),
+        }
     }
 }
 

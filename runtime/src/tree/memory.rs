@@ -1,17 +1,20 @@
 //! A tree in memory: for the genesis document, whose root nobody has written anywhere yet, and for
 //! tests.
 
-use super::TreeBatch;
+use super::nodes::TreeNodes;
+use super::{NodeId, NodeReader, NodeView, ReadNode, TreeBatch};
 use anyhow::bail;
 use jmt::storage::{HasPreimage, LeafNode, Node, NodeKey, TreeReader};
 use jmt::{KeyHash, OwnedValue, Version};
 use std::collections::HashMap;
+use std::sync::Arc;
 
-/// Every node and value of every height committed to it. In hash maps, because trees of many thousand
-/// records are measured here; nothing depends on their order.
+/// Every node and value of every height committed to it. The values in hash maps, because trees of many
+/// thousand records are measured here; nothing depends on their order.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryTree {
-    nodes: HashMap<NodeKey, Node>,
+    /// By height, lowest first.
+    nodes: Vec<Arc<TreeNodes>>,
     /// Oldest first.
     values: HashMap<KeyHash, Vec<(Version, Option<OwnedValue>)>>,
     preimages: HashMap<KeyHash, Vec<u8>>,
@@ -26,9 +29,7 @@ impl MemoryTree {
 
     /// Adds the batch of the next height.
     pub fn commit(&mut self, batch: &TreeBatch) {
-        for (key, node) in batch.nodes() {
-            self.nodes.insert(key.clone(), node.decode());
-        }
+        self.nodes.push(batch.shared_nodes());
         for (place, value) in batch.values() {
             let history = self.values.entry(*place).or_default();
             history.push((batch.height(), value.map(<[u8]>::to_vec)));
@@ -39,9 +40,24 @@ impl MemoryTree {
     }
 }
 
+impl MemoryTree {
+    fn find(&self, id: &NodeId) -> Option<NodeView<'_>> {
+        let nodes = &self.nodes;
+        let at = nodes.partition_point(|nodes| nodes.height() < id.height());
+        let nodes = nodes.get(at);
+        nodes.filter(|nodes| nodes.height() == id.height())?.get(id)
+    }
+}
+
+impl NodeReader for MemoryTree {
+    fn node(&self, id: &NodeId) -> anyhow::Result<Option<ReadNode<'_>>> {
+        Ok(self.find(id).map(ReadNode::Lent))
+    }
+}
+
 impl TreeReader for MemoryTree {
     fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
-        Ok(self.nodes.get(key).cloned())
+        Ok(self.find(&NodeId::from(key)).map(NodeView::decode))
     }
 
     fn get_value_option(

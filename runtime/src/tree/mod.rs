@@ -8,19 +8,27 @@
 
 mod batch;
 mod borrowed;
+mod branch;
+mod descent;
+mod hash;
+mod id;
 mod layered;
 mod memory;
 mod node;
+mod nodes;
 mod proof;
+mod reader;
 mod snapshot;
 mod update;
 
 pub use batch::{TreeBatch, apply};
 pub use borrowed::Borrowed;
+pub use id::NodeId;
 pub use layered::Layered;
 pub use memory::MemoryTree;
-pub use node::EncodedNode;
+pub use node::{EncodedNode, NodeView, ReadNode};
 pub use proof::{MAX_STATE_PROOF_BYTES, ProofError, StateProof, prove};
+pub use reader::NodeReader;
 pub use snapshot::{CHUNK_BYTES, ChunkError, RestoredChunk, StateChunk, check_chunk, read_chunk};
 
 use crate::{StateError, StateKey, StateReader};

@@ -1,163 +1,166 @@
-//! Nodes as the tree's update makes them: their hashes and their bytes.
+//! Nodes as they are kept in memory.
 //!
-//! Both are those of `jmt` 0.12, whose own node types cannot be built outside it: its proofs read what
-//! is written here (the tests of `update.rs` hold the two against each other). An inner node stands for four
-//! levels of a binary tree over 16 children; a subtree with a single leaf is replaced by the leaf,
-//! one with nothing by a placeholder.
+//! A node is the Borsh bytes of `jmt` 0.12's own node between two things that say nothing new and make an
+//! update cheap. Before them: which of its sixteen slots an inner node has a child in, and which of these
+//! are leaves, so that a child is found without reading the ones before it. Behind them: hashes of the
+//! binary tree that an inner node stands for (`branch.rs`), so that a new child does not cost the
+//! hashes of all. A store writes the Borsh bytes alone.
 
-use borsh::BorshSerialize;
+use super::branch::{self, Branch};
+use borsh::{BorshDeserialize, BorshSerialize};
 use jmt::storage::Node;
-use sha2::{Digest as _, Sha256};
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 
-/// Domain separator of an inner node's hash.
-pub(super) const INNER_PREFIX: &[u8] = b"JMT::IntrnalNode";
-/// Domain separator of a leaf's hash.
-pub(super) const LEAF_PREFIX: &[u8] = b"JMT::LeafNode";
-/// Hash of a subtree with nothing in it.
-const EMPTY: [u8; 32] = *b"SPARSE_MERKLE_PLACEHOLDER_HASH__";
-
 /// Variants of `jmt::storage::Node` in Borsh.
-const INNER_TAG: u8 = 1;
+pub(super) const INNER_TAG: u8 = 1;
 const LEAF_TAG: u8 = 2;
+const NULL_TAG: u8 = 0;
 
-/// A node of the tree in Borsh, as a store keeps it: serializing it writes these bytes. Clones share
-/// them.
+/// Before the Borsh bytes: two sets of slots.
+pub(super) const HEADER: usize = 2 + 2;
+/// Borsh bytes of a leaf.
+const LEAF: usize = 1 + 32 + 32;
+
+/// A node of the tree. Clones share its bytes; Borsh is that of [`Node`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedNode(Arc<[u8]>);
+
+/// The bytes of a node that lie elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NodeView<'a>(&'a [u8]);
+
+/// A node as a [`NodeReader`](super::NodeReader) gives it.
+#[derive(Clone, Debug)]
+pub enum ReadNode<'a> {
+    /// It lies in the reader's memory.
+    Lent(NodeView<'a>),
+    /// It was read from elsewhere, or may leave the reader's memory any time.
+    Shared(EncodedNode),
+}
+
+/// What a node is.
+pub(super) enum Kind<'a> {
+    Null,
+    Branch(Branch<'a>),
+    Leaf(LeafView<'a>),
+}
+
+/// A leaf.
+#[derive(Clone, Copy)]
+pub(super) struct LeafView<'a> {
+    pub(super) place: &'a [u8; 32],
+    pub(super) value_hash: &'a [u8; 32],
+}
 
 impl EncodedNode {
     pub(super) fn of(node: &Node) -> Self {
         let bytes = borsh::to_vec(node).expect("a vector takes every byte");
-        Self(bytes.into())
+        borsh::from_slice(&bytes).expect("these are the bytes of a node")
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn view(&self) -> NodeView<'_> {
+        NodeView(&self.0)
+    }
+
+    /// Bytes that it takes in memory.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.0.len()
+    }
+}
+
+impl<'a> NodeView<'a> {
+    /// `bytes` as this module and `branch.rs` make them.
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// All its bytes, as they lie in memory.
+    pub(super) fn in_memory(self) -> &'a [u8] {
+        self.0
     }
 
     /// The Borsh bytes of the [`Node`].
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    pub fn as_bytes(self) -> &'a [u8] {
+        let len = match self.kind() {
+            Kind::Null => 1,
+            Kind::Branch(branch) => branch.borsh_len(),
+            Kind::Leaf(_) => LEAF,
+        };
+        &self.0[HEADER..HEADER + len]
     }
 
     /// The node.
     #[must_use]
-    pub fn decode(&self) -> Node {
-        borsh::from_slice(&self.0).expect("only the bytes of nodes are kept here")
+    pub fn decode(self) -> Node {
+        borsh::from_slice(self.as_bytes()).expect("only the bytes of nodes are kept here")
     }
+
+    /// The same in memory of its own.
+    #[must_use]
+    pub fn to_owned(self) -> EncodedNode {
+        EncodedNode(self.0.into())
+    }
+
+    pub(super) fn kind(self) -> Kind<'a> {
+        match self.0[HEADER] {
+            INNER_TAG => Kind::Branch(Branch::new(self.0)),
+            LEAF_TAG => {
+                let parts = self.0[HEADER + 1..].as_chunks::<32>().0;
+                Kind::Leaf(LeafView {
+                    place: &parts[0],
+                    value_hash: &parts[1],
+                })
+            }
+            _ => Kind::Null,
+        }
+    }
+}
+
+impl ReadNode<'_> {
+    /// Its bytes.
+    #[must_use]
+    pub fn view(&self) -> NodeView<'_> {
+        match self {
+            Self::Lent(view) => *view,
+            Self::Shared(node) => node.view(),
+        }
+    }
+}
+
+/// Appends a leaf to `bytes`.
+pub(super) fn push_leaf(bytes: &mut Vec<u8>, place: &[u8; 32], value_hash: &[u8; 32]) {
+    bytes.extend_from_slice(&[0; HEADER]);
+    bytes.push(LEAF_TAG);
+    bytes.extend_from_slice(place);
+    bytes.extend_from_slice(value_hash);
 }
 
 impl BorshSerialize for EncodedNode {
     fn serialize<W: Write>(&self, writer: &mut W) -> io::Result<()> {
-        writer.write_all(&self.0)
+        writer.write_all(self.view().as_bytes())
     }
 }
 
-/// What an inner node says about one of its children.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Child {
-    pub(super) hash: [u8; 32],
-    /// Height that wrote it.
-    pub(super) version: u64,
-    /// Number of leaves below an inner node; `None` is a leaf.
-    pub(super) leaves: Option<u64>,
-}
-
-impl Child {
-    fn leaf_count(&self) -> u64 {
-        self.leaves.unwrap_or(1)
-    }
-}
-
-/// An inner node: its children by the next four bits of their places.
-pub(super) type Branch = [Option<Child>; 16];
-
-/// The hash of a leaf.
-pub(super) fn leaf_hash(place: &[u8; 32], value_hash: &[u8; 32]) -> [u8; 32] {
-    hash_parts(LEAF_PREFIX, place, value_hash)
-}
-
-/// The bytes of a leaf.
-pub(super) fn encode_leaf(place: &[u8; 32], value_hash: &[u8; 32]) -> EncodedNode {
-    let mut bytes = Vec::with_capacity(1 + 32 + 32);
-    bytes.push(LEAF_TAG);
-    bytes.extend_from_slice(place);
-    bytes.extend_from_slice(value_hash);
-    EncodedNode(bytes.into())
-}
-
-/// The hash of an inner node.
-pub(super) fn branch_hash(branch: &Branch) -> [u8; 32] {
-    subtree_hash(branch).map_or(EMPTY, |subtree| subtree.hash)
-}
-
-#[derive(Clone, Copy)]
-struct Subtree {
-    hash: [u8; 32],
-    is_leaf: bool,
-}
-
-/// The hash of the binary tree over `children`, a power of two of them; `None` if there are none.
-fn subtree_hash(children: &[Option<Child>]) -> Option<Subtree> {
-    if let [child] = children {
-        return child.as_ref().map(|child| Subtree {
-            hash: child.hash,
-            is_leaf: child.leaves.is_none(),
-        });
-    }
-    let (left, right) = children.split_at(children.len() / 2);
-    match (subtree_hash(left), subtree_hash(right)) {
-        (None, None) => None,
-        // A lone leaf rises; a lone inner node keeps its depth.
-        (Some(only), None) | (None, Some(only)) if only.is_leaf => Some(only),
-        (left, right) => {
-            let hash = |subtree: Option<Subtree>| subtree.map_or(EMPTY, |subtree| subtree.hash);
-            Some(Subtree {
-                hash: hash_parts(INNER_PREFIX, &hash(left), &hash(right)),
-                is_leaf: false,
-            })
-        }
-    }
-}
-
-/// The bytes of an inner node.
-pub(super) fn encode_branch(branch: &Branch) -> EncodedNode {
-    /// A present child: mark, hash, version, kind and count; the count is an inner node's only.
-    const CHILD: usize = 1 + 32 + 8 + 1 + 8;
-    let count = branch.iter().flatten().count();
-    let mut bytes = Vec::with_capacity(1 + 16 + count * CHILD + 8 + 8);
-    bytes.push(INNER_TAG);
-    for child in branch {
-        let Some(child) = child else {
-            bytes.push(0);
-            continue;
-        };
-        bytes.push(1);
-        bytes.extend_from_slice(&child.hash);
-        bytes.extend_from_slice(&child.version.to_le_bytes());
-        match child.leaves {
-            None => bytes.push(0),
-            Some(leaves) => {
-                bytes.push(1);
-                bytes.extend_from_slice(&leaves.to_le_bytes());
+impl BorshDeserialize for EncodedNode {
+    fn deserialize_reader<R: Read>(reader: &mut R) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        match u8::deserialize_reader(reader)? {
+            NULL_TAG => bytes.extend_from_slice(&[0, 0, 0, 0, NULL_TAG]),
+            LEAF_TAG => {
+                let place = <[u8; 32]>::deserialize_reader(reader)?;
+                push_leaf(&mut bytes, &place, &<[u8; 32]>::deserialize_reader(reader)?);
+            }
+            INNER_TAG => branch::read(reader, &mut bytes)?,
+            tag => {
+                let reason = format!("a node has the kind {tag}; this tree has 0, 1 and 2");
+                return Err(io::Error::new(ErrorKind::InvalidData, reason));
             }
         }
+        Ok(Self(bytes.into()))
     }
-    bytes.extend_from_slice(&(count as u64).to_le_bytes());
-    bytes.extend_from_slice(&leaf_count(branch).to_le_bytes());
-    EncodedNode(bytes.into())
-}
-
-/// Number of leaves below an inner node.
-pub(super) fn leaf_count(branch: &Branch) -> u64 {
-    branch.iter().flatten().map(Child::leaf_count).sum()
-}
-
-/// SHA-256 by `sha2`: for inputs this short it takes two thirds of the time of a hash that is
-/// dispatched through an engine.
-fn hash_parts(prefix: &[u8], left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update(prefix);
-    hasher.update(left);
-    hasher.update(right);
-    hasher.finalize().into()
 }

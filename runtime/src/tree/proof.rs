@@ -8,7 +8,7 @@
 //! the paths of an absence proof have to part where their keys do, which also keeps the crate's
 //! neighbour check away from its panic on paths that never part.
 
-use super::node::{INNER_PREFIX, LEAF_PREFIX};
+use super::hash::{INNER_PREFIX, LEAF_PREFIX};
 use super::{Tree, unreadable};
 use crate::{StateError, StateKey};
 use base64::Engine as _;

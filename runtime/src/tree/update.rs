@@ -5,9 +5,14 @@
 //! nodes several times on the way and sorts them through hash maps, which costs a multiple of the
 //! hashing. Removing values is left to `jmt`.
 
-use super::node::{self, Branch, Child, EncodedNode};
-use anyhow::{Context as _, bail};
-use jmt::storage::{LeafNode, NibblePath, Node, NodeKey, TreeReader};
+use super::NodeReader;
+use super::branch::{self, Branch, Changes, Child};
+use super::descent::{self, Found, groups};
+use super::hash::leaf_hash;
+use super::id::{NodeId, nibble};
+use super::node::{Kind, LeafView};
+use super::nodes::TreeNodes;
+use anyhow::bail;
 
 /// A value to write: its place and its SHA-256.
 pub(super) struct Leaf {
@@ -18,197 +23,149 @@ pub(super) struct Leaf {
 /// What an update of the tree gives.
 pub(super) struct Update {
     pub(super) root: [u8; 32],
-    /// In order of their keys.
-    pub(super) nodes: Vec<(NodeKey, EncodedNode)>,
+    pub(super) nodes: TreeNodes,
     /// Nodes of earlier heights that the new root no longer reaches.
-    pub(super) stale: Vec<NodeKey>,
+    pub(super) stale: Vec<NodeId>,
 }
 
 /// Writes `leaves`, at least one, in order of their places and each place once, at `version`.
 /// `parent` is the version before, `None` for the empty tree.
-pub(super) fn insert<R: TreeReader>(
+pub(super) fn insert<R: NodeReader>(
     reader: &R,
     version: u64,
     parent: Option<u64>,
     leaves: &[Leaf],
 ) -> anyhow::Result<Update> {
-    let mut update = Updater {
-        reader,
-        version,
-        levels: Vec::new(),
-        stale: Vec::new(),
+    let found = match parent {
+        None => Found::default(),
+        Some(parent) => descent::find(reader, parent, leaves)?,
     };
+    let mut update = Updater {
+        version,
+        nodes: TreeNodes::new(version),
+        found: &found,
+        passed: vec![0; found.levels.len()],
+    };
+    for (depth, nodes) in found.levels.iter().enumerate() {
+        let bytes: usize = nodes.iter().map(|node| node.view().in_memory().len()).sum();
+        update.nodes.reserve(depth, nodes.len(), bytes + bytes / 8);
+    }
     let root = match parent {
         None => update.create(leaves, 0),
-        Some(parent) => update.descend(leaves, 0, parent)?,
+        Some(_) => update.descend(leaves, 0)?,
     };
-    // A key's order is by the length of its path first.
+    let mut nodes = update.nodes;
+    nodes.finish();
     Ok(Update {
         root: root.hash,
-        nodes: update.levels.into_iter().flatten().collect(),
-        stale: update.stale,
+        nodes,
+        stale: found.ids,
     })
 }
 
-struct Updater<'a, R> {
-    reader: &'a R,
+struct Updater<'a> {
     version: u64,
-    /// New nodes by depth; the descent goes from left to right, so each level is in order.
-    levels: Vec<Vec<(NodeKey, EncodedNode)>>,
-    stale: Vec<NodeKey>,
+    /// New nodes; the descent goes from left to right, so those of each depth are in order.
+    nodes: TreeNodes,
+    /// For the same reason the nodes that are there come in this order.
+    found: &'a Found<'a>,
+    /// How many of them have come, by depth.
+    passed: Vec<usize>,
 }
 
-/// A leaf that is in the tree and has to make room for others.
-struct Existing {
-    place: [u8; 32],
-    hash: [u8; 32],
-    bytes: EncodedNode,
-}
-
-impl<R: TreeReader> Updater<'_, R> {
-    /// Writes `leaves` below the node of `version` at `depth` on their path.
-    fn descend(&mut self, leaves: &[Leaf], depth: usize, version: u64) -> anyhow::Result<Child> {
+impl Updater<'_> {
+    /// Writes `leaves` below the next node at `depth`.
+    fn descend(&mut self, leaves: &[Leaf], depth: usize) -> anyhow::Result<Child> {
         let path = &leaves[0].place;
-        let key = node_key(version, path, depth);
-        let node = self
-            .reader
-            .get_node_option(&key)?
-            .with_context(|| format!("the tree has no node {key:?}"))?;
-        match node {
-            Node::Internal(inner) => {
-                self.stale.push(key);
-                let mut branch = Branch::default();
-                for (index, child) in inner.children_sorted() {
-                    branch[index.as_usize()] = Some(Child {
-                        hash: child.hash,
-                        version: child.version,
-                        leaves: (!child.is_leaf()).then(|| child.leaf_count() as u64),
-                    });
-                }
-                for (index, group) in groups(leaves, depth) {
-                    let child = match branch[index] {
-                        Some(child) => self.descend(group, depth + 1, child.version)?,
+        let node = &self.found.levels[depth][self.passed[depth]];
+        self.passed[depth] += 1;
+        match node.view().kind() {
+            Kind::Branch(branch) => {
+                let mut changes = Changes::default();
+                for (slot, group) in groups(leaves, depth) {
+                    let child = match branch.child(slot) {
+                        Some(_) => self.descend(group, depth + 1)?,
                         None => self.create(group, depth + 1),
                     };
-                    branch[index] = Some(child);
+                    changes.set(slot, child);
                 }
-                Ok(self.put_branch(path, depth, &branch))
+                Ok(self.put_branch(path, depth, branch, &changes))
             }
-            Node::Leaf(leaf) => {
-                self.stale.push(key);
-                let existing = Existing::new(leaf);
-                if (0..depth).any(|depth| nibble(&existing.place, depth) != nibble(path, depth)) {
-                    bail!("the leaf of {:?} lies at another's place", existing.place);
+            Kind::Leaf(leaf) => {
+                if (0..depth).any(|depth| nibble(leaf.place, depth) != nibble(path, depth)) {
+                    bail!("the leaf of {:?} lies at another's place", leaf.place);
                 }
-                Ok(self.create_beside(leaves, depth, &existing))
+                Ok(self.create_beside(leaves, depth, leaf))
             }
-            Node::Null if depth == 0 => Ok(self.create(leaves, 0)),
-            Node::Null => bail!("an empty node lies below the root"),
+            Kind::Null => Ok(self.create(leaves, depth)),
         }
     }
 
     /// Makes a subtree of nothing but `leaves`.
     fn create(&mut self, leaves: &[Leaf], depth: usize) -> Child {
         if let [leaf] = leaves {
-            return self.put_leaf(leaf, depth);
+            return self.put_leaf(&leaf.place, &leaf.value_hash, depth);
         }
-        let mut branch = Branch::default();
-        for (index, group) in groups(leaves, depth) {
-            branch[index] = Some(self.create(group, depth + 1));
+        let mut changes = Changes::default();
+        for (slot, group) in groups(leaves, depth) {
+            changes.set(slot, self.create(group, depth + 1));
         }
-        self.put_branch(&leaves[0].place, depth, &branch)
+        self.put_branch(&leaves[0].place, depth, branch::NONE, &changes)
     }
 
     /// Makes a subtree of `leaves` and of one that is there, unless one of them replaces it.
-    fn create_beside(&mut self, leaves: &[Leaf], depth: usize, existing: &Existing) -> Child {
+    fn create_beside(&mut self, leaves: &[Leaf], depth: usize, existing: LeafView<'_>) -> Child {
         if let [leaf] = leaves
-            && leaf.place == existing.place
+            && leaf.place == *existing.place
         {
-            return self.put_leaf(leaf, depth);
+            return self.put_leaf(&leaf.place, &leaf.value_hash, depth);
         }
-        let bucket = nibble(&existing.place, depth);
-        let mut branch = Branch::default();
-        for (index, group) in groups(leaves, depth) {
-            if index > bucket && branch[bucket].is_none() {
-                branch[bucket] = Some(self.move_leaf(existing, depth + 1));
+        let own = nibble(existing.place, depth);
+        let mut changes = Changes::default();
+        for (slot, group) in groups(leaves, depth) {
+            if slot > own && !changes.has(own) {
+                changes.set(own, self.move_leaf(existing, depth + 1));
             }
-            branch[index] = Some(if index == bucket {
+            let child = if slot == own {
                 self.create_beside(group, depth + 1, existing)
             } else {
                 self.create(group, depth + 1)
-            });
+            };
+            changes.set(slot, child);
         }
-        if branch[bucket].is_none() {
-            branch[bucket] = Some(self.move_leaf(existing, depth + 1));
+        if !changes.has(own) {
+            changes.set(own, self.move_leaf(existing, depth + 1));
         }
-        self.put_branch(&leaves[0].place, depth, &branch)
+        self.put_branch(&leaves[0].place, depth, branch::NONE, &changes)
     }
 
-    fn put_leaf(&mut self, leaf: &Leaf, depth: usize) -> Child {
-        let bytes = node::encode_leaf(&leaf.place, &leaf.value_hash);
-        self.put(&leaf.place, depth, bytes);
-        self.child(node::leaf_hash(&leaf.place, &leaf.value_hash), None)
+    fn move_leaf(&mut self, leaf: LeafView<'_>, depth: usize) -> Child {
+        self.put_leaf(leaf.place, leaf.value_hash, depth)
     }
 
-    fn move_leaf(&mut self, leaf: &Existing, depth: usize) -> Child {
-        self.put(&leaf.place, depth, leaf.bytes.clone());
-        self.child(leaf.hash, None)
-    }
-
-    fn put_branch(&mut self, path: &[u8; 32], depth: usize, branch: &Branch) -> Child {
-        self.put(path, depth, node::encode_branch(branch));
-        self.child(node::branch_hash(branch), Some(node::leaf_count(branch)))
-    }
-
-    fn put(&mut self, path: &[u8; 32], depth: usize, bytes: EncodedNode) {
-        if self.levels.len() <= depth {
-            self.levels.resize_with(depth + 1, Vec::new);
+    fn put_leaf(&mut self, place: &[u8; 32], value_hash: &[u8; 32], depth: usize) -> Child {
+        self.nodes.push_leaf(depth, place, value_hash);
+        Child {
+            hash: leaf_hash(place, value_hash),
+            version: self.version,
+            leaves: None,
         }
-        self.levels[depth].push((node_key(self.version, path, depth), bytes));
     }
 
-    fn child(&self, hash: [u8; 32], leaves: Option<u64>) -> Child {
+    fn put_branch(
+        &mut self,
+        path: &[u8; 32],
+        depth: usize,
+        old: Branch<'_>,
+        changes: &Changes,
+    ) -> Child {
+        let (hash, leaves) = self.nodes.push_branch(depth, path, old, changes);
         Child {
             hash,
             version: self.version,
-            leaves,
+            leaves: Some(leaves),
         }
     }
-}
-
-impl Existing {
-    fn new(leaf: LeafNode) -> Self {
-        Self {
-            place: leaf.key_hash().0,
-            hash: leaf.hash::<sha2::Sha256>(),
-            bytes: EncodedNode::of(&Node::Leaf(leaf)),
-        }
-    }
-}
-
-/// The leaves of each child that they go to, at `depth`, in order.
-fn groups(leaves: &[Leaf], depth: usize) -> impl Iterator<Item = (usize, &[Leaf])> {
-    leaves
-        .chunk_by(move |a, b| nibble(&a.place, depth) == nibble(&b.place, depth))
-        .map(move |group| (nibble(&group[0].place, depth), group))
-}
-
-/// Four bits of a place, the most significant ones first.
-fn nibble(place: &[u8; 32], depth: usize) -> usize {
-    let byte = place[depth / 2];
-    usize::from(if depth.is_multiple_of(2) {
-        byte >> 4
-    } else {
-        byte & 15
-    })
-}
-
-/// The key of the node that `version` wrote at `depth` on the path to `place`.
-fn node_key(version: u64, place: &[u8; 32], depth: usize) -> NodeKey {
-    let path: NibblePath = (0..depth)
-        .map(|depth| (nibble(place, depth) as u8).into())
-        .collect();
-    NodeKey::new(version, path)
 }
 
 #[cfg(test)]
@@ -217,6 +174,8 @@ mod tests {
 
     use super::*;
     use crate::tree::Tree;
+    use crate::tree::{EncodedNode, ReadNode};
+    use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
     use jmt::{KeyHash, OwnedValue};
     use proptest::prelude::*;
     use sha2::{Digest as _, Sha256};
@@ -224,6 +183,13 @@ mod tests {
 
     #[derive(Default)]
     struct Nodes(BTreeMap<NodeKey, Node>);
+
+    impl NodeReader for Nodes {
+        fn node(&self, id: &NodeId) -> anyhow::Result<Option<ReadNode<'_>>> {
+            let node = self.0.get(&id.key());
+            Ok(node.map(|node| ReadNode::Shared(EncodedNode::of(node))))
+        }
+    }
 
     impl TreeReader for Nodes {
         fn get_node_option(&self, key: &NodeKey) -> anyhow::Result<Option<Node>> {
@@ -285,13 +251,16 @@ mod tests {
                     let update =
                         insert(&store, version, version.checked_sub(1), &leaves).unwrap();
                     prop_assert_eq!(update.root, root.0);
-                    prop_assert!(update.nodes.is_sorted_by(|a, b| a.0 < b.0));
-                    for (key, node) in &update.nodes {
-                        prop_assert_eq!(&EncodedNode::of(&node.decode()), node);
-                        prop_assert_eq!(&Some(node.decode()), &expected.node_batch.get_node(key).cloned());
+                    prop_assert!(update.nodes.iter().is_sorted_by(|a, b| a.0.key() < b.0.key()));
+                    for (id, node) in update.nodes.iter() {
+                        // The Borsh bytes, and what lies before and behind them.
+                        prop_assert_eq!(&EncodedNode::of(&node.decode()), &node.to_owned());
+                        prop_assert_eq!(update.nodes.get(&id), Some(node));
+                        let expected = expected.node_batch.get_node(&id.key());
+                        prop_assert_eq!(Some(node.decode()), expected.cloned());
                     }
                     prop_assert_eq!(update.nodes.len(), expected.node_batch.nodes().len());
-                    let stale: BTreeSet<_> = update.stale.iter().cloned().collect();
+                    let stale: BTreeSet<_> = update.stale.iter().map(NodeId::key).collect();
                     prop_assert_eq!(stale.len(), update.stale.len());
                     let indices = expected.stale_node_index_batch.iter();
                     let expected: BTreeSet<_> =
@@ -313,14 +282,11 @@ mod tests {
         let mut store = Nodes::default();
         assert!(insert(&store, 1, Some(0), &[leaf(1)]).is_err());
         let first = insert(&store, 0, None, &[leaf(1), leaf(2)]).unwrap();
-        store.0 = first
-            .nodes
-            .into_iter()
-            .map(|(key, node)| (key, node.decode()))
-            .collect();
+        let nodes = first.nodes.iter();
+        store.0 = nodes.map(|(id, node)| (id.key(), node.decode())).collect();
         assert!(insert(&store, 1, Some(0), &[leaf(1)]).is_ok());
-        let moved = store.0[&node_key(0, &[2; 32], 2)].clone();
-        store.0.insert(node_key(0, &[1; 32], 2), moved);
+        let moved = store.0[&NodeId::new(0, 2, &[2; 32]).key()].clone();
+        store.0.insert(NodeId::new(0, 2, &[1; 32]).key(), moved);
         assert!(insert(&store, 1, Some(0), &[leaf(1)]).is_err());
     }
 }

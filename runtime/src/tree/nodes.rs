@@ -1,0 +1,196 @@
+//! The nodes that one height wrote, all in a few pieces of memory.
+
+use super::branch::{Branch, Changes};
+use super::id::NodeId;
+use super::node::{NodeView, push_leaf};
+
+/// Depths whose paths a `u64` holds.
+const SHORT: usize = 16;
+
+/// The nodes of one height, by depth and from left to right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TreeNodes {
+    height: u64,
+    levels: Vec<Level>,
+}
+
+/// The nodes of one depth.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Level {
+    entries: Vec<Entry>,
+    /// The paths, where a `u64` does not hold them; otherwise empty.
+    paths: Vec<[u8; 32]>,
+    bytes: Vec<u8>,
+    /// Where the entries begin whose paths begin with 0, 1, 2 ... : paths are hashes, so with about as many
+    /// beginnings as entries a node is found in one step, and in few if somebody has chosen the paths.
+    starts: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Entry {
+    /// The first sixteen nibbles of the path, with zeros behind.
+    head: u64,
+    /// Where its bytes end, and the next one's begin.
+    end: usize,
+}
+
+impl TreeNodes {
+    pub(super) fn new(height: u64) -> Self {
+        Self {
+            height,
+            levels: Vec::new(),
+        }
+    }
+
+    pub(super) fn height(&self) -> u64 {
+        self.height
+    }
+
+    /// Makes room at one depth for so many nodes and bytes.
+    pub(super) fn reserve(&mut self, depth: usize, nodes: usize, bytes: usize) {
+        let level = self.level(depth);
+        level.entries.reserve(nodes);
+        level.bytes.reserve(bytes);
+    }
+
+    /// Adds a leaf right of all others of its depth.
+    pub(super) fn push_leaf(&mut self, depth: usize, place: &[u8; 32], value_hash: &[u8; 32]) {
+        let level = self.level(depth);
+        push_leaf(&mut level.bytes, place, value_hash);
+        level.close(depth, place);
+    }
+
+    /// Adds what an inner node becomes right of all others of its depth, on the path to `place`. Returns its
+    /// hash and the number of leaves below it.
+    pub(super) fn push_branch(
+        &mut self,
+        depth: usize,
+        place: &[u8; 32],
+        old: Branch<'_>,
+        changes: &Changes,
+    ) -> ([u8; 32], u64) {
+        let level = self.level(depth);
+        let hash_and_count = old.push_changed(changes, &mut level.bytes);
+        level.close(depth, place);
+        hash_and_count
+    }
+
+    /// Adds a node right of all others of its depth.
+    pub(super) fn push(&mut self, id: &NodeId, node: NodeView<'_>) {
+        let level = self.level(id.depth());
+        level.bytes.extend_from_slice(node.in_memory());
+        level.close(id.depth(), id.place());
+    }
+
+    fn level(&mut self, depth: usize) -> &mut Level {
+        if self.levels.len() <= depth {
+            self.levels.resize_with(depth + 1, Level::default);
+        }
+        &mut self.levels[depth]
+    }
+
+    /// After the last node: makes them findable.
+    pub(super) fn finish(&mut self) {
+        for (depth, level) in self.levels.iter_mut().enumerate() {
+            level.index(depth);
+        }
+    }
+
+    /// All nodes, in order of their names.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (NodeId, NodeView<'_>)> {
+        let levels = self.levels.iter().enumerate();
+        levels.flat_map(move |(depth, level)| {
+            (0..level.entries.len())
+                .map(move |index| (level.id(self.height, depth, index), level.node(index)))
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.levels.iter().map(|level| level.entries.len()).sum()
+    }
+
+    pub(super) fn get(&self, id: &NodeId) -> Option<NodeView<'_>> {
+        let level = self.levels.get(id.depth())?;
+        level.find(id).map(|index| level.node(index))
+    }
+}
+
+impl Level {
+    /// Ends the node whose bytes were added last.
+    fn close(&mut self, depth: usize, place: &[u8; 32]) {
+        let (head, end) = (head(depth, place), self.bytes.len());
+        self.entries.push(Entry { head, end });
+        if depth > SHORT {
+            let id = NodeId::new(0, depth, place);
+            self.paths.push(*id.place());
+        }
+    }
+
+    fn index(&mut self, depth: usize) {
+        let bits = self.entries.len().next_power_of_two().trailing_zeros();
+        let bits = bits.min(4 * depth.min(SHORT) as u32);
+        self.starts = Vec::with_capacity((1 << bits) + 1);
+        for (index, entry) in (0_u32..).zip(&self.entries) {
+            let slot = slot(entry.head, bits);
+            while self.starts.len() <= slot {
+                self.starts.push(index);
+            }
+        }
+        self.starts
+            .resize((1 << bits) + 1, self.entries.len() as u32);
+    }
+
+    fn find(&self, id: &NodeId) -> Option<usize> {
+        let head = head(id.depth(), id.place());
+        let bits = (self.starts.len().checked_sub(1)?).trailing_zeros();
+        let slot = slot(head, bits);
+        let (start, end) = (self.starts[slot] as usize, self.starts[slot + 1] as usize);
+        let entries = &self.entries[start..end];
+        let first = start + entries.partition_point(|entry| entry.head < head);
+        let index = if id.depth() > SHORT {
+            let paths = &self.paths[first..end];
+            let index = first + paths.partition_point(|path| path < id.place());
+            (self.paths.get(index) == Some(id.place())).then_some(index)
+        } else {
+            Some(first)
+        };
+        index.filter(|index| {
+            let entry = self.entries.get(*index);
+            entry.is_some_and(|entry| entry.head == head)
+        })
+    }
+
+    fn node(&self, index: usize) -> NodeView<'_> {
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.entries[before].end);
+        NodeView::new(&self.bytes[start..self.entries[index].end])
+    }
+
+    fn id(&self, height: u64, depth: usize, index: usize) -> NodeId {
+        let path = match self.paths.get(index) {
+            Some(path) => *path,
+            None => {
+                let mut path = [0; 32];
+                path[..8].copy_from_slice(&self.entries[index].head.to_be_bytes());
+                path
+            }
+        };
+        NodeId::new(height, depth, &path)
+    }
+}
+
+/// The first nibbles of a path, `depth` at most, and zeros.
+fn head(depth: usize, place: &[u8; 32]) -> u64 {
+    let whole = u64::from_be_bytes(*place.first_chunk().expect("32 is more than 8"));
+    match depth {
+        0 => 0,
+        1..SHORT => whole & (u64::MAX << (64 - 4 * depth)),
+        _ => whole,
+    }
+}
+
+/// The first bits of a path.
+fn slot(head: u64, bits: u32) -> usize {
+    head.checked_shr(u64::BITS - bits).unwrap_or(0) as usize
+}
