@@ -6,7 +6,7 @@ use crate::devnet::Devnet;
 use crate::primitives;
 use anyhow::Context;
 use cairn_artifacts::{AnyStore, NoProgress, StoreAddress};
-use cairn_client::{PushRequest, Session, Sources};
+use cairn_client::{PushRequest, Session, Sources, Yanked};
 use cairn_runtime::{ModelName, Operation, VersionId};
 use serde::Serialize;
 use std::ffi::OsStr;
@@ -172,7 +172,7 @@ async fn one_round(
     let target = place.join("pulled");
     let started = Instant::now();
     session
-        .pull_from(&id, &target, &sources, Arc::new(NoProgress))
+        .pull_from(&id, &target, &sources, Yanked::Refuse, Arc::new(NoProgress))
         .await?;
     let pull = speed(started);
     Ok(Round {
