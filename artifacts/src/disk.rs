@@ -7,17 +7,20 @@
 //! one that has lost its content since is moved to the folder `damaged`, so that the store has it no
 //! longer and takes a sound copy.
 
+mod pending;
+
+use self::pending::PendingBlob;
+
 use std::collections::BTreeSet;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use cairn_crypto::{Digest, Hasher};
+use cairn_crypto::Digest;
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -31,14 +34,10 @@ use crate::uncached;
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Pieces of a body that may wait for the disk.
 const WAITING_PIECES: usize = 16;
-/// Bytes that are written at once: pieces of a body are gathered until there are as many.
-const GATHERED: usize = 1024 * 1024;
 /// How often it is noted that a blob is asked for.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(10 * 60);
 /// Blobs that a listing may be ahead of its reader.
 const LISTED_AHEAD: usize = 256;
-
-static NEXT_TEMPORARY: AtomicU64 = AtomicU64::new(0);
 
 /// A blob store on the local disk. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -216,9 +215,7 @@ impl BlobStore for DiskStore {
                 return Ok(());
             }
             let write = PendingBlob::begin(&folder, &digest)?;
-            uncached::write_all_at(&write.file, &bytes, 0)
-                .map_err(folder.io("write", &write.temporary))?;
-            write.place()
+            write.keep_hashed(&bytes)
         })
         .await
     }
@@ -515,95 +512,6 @@ impl Folder {
         StoreError::Unavailable {
             store: self.name(),
             reason: "the runtime is shutting down".to_owned(),
-        }
-    }
-}
-
-/// One write in progress. Dropped before [`PendingBlob::keep`] it leaves nothing behind.
-struct PendingBlob<'a> {
-    folder: &'a Folder,
-    digest: Digest,
-    hasher: Hasher,
-    file: File,
-    /// What is in the file.
-    written: u64,
-    /// What comes after it.
-    gathered: Vec<u8>,
-    temporary: PathBuf,
-    kept: bool,
-}
-
-impl<'a> PendingBlob<'a> {
-    fn begin(folder: &'a Folder, digest: &Digest) -> Result<Self, StoreError> {
-        // The number is unique in this process, the process id among those of this machine.
-        let number = NEXT_TEMPORARY.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{digest}.{}.{number}", std::process::id());
-        let temporary = folder.temporary.join(name);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)
-            .map_err(folder.io("create", &temporary))?;
-        Ok(Self {
-            folder,
-            digest: *digest,
-            hasher: Hasher::new(),
-            file,
-            written: 0,
-            gathered: Vec::new(),
-            temporary,
-            kept: false,
-        })
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.hasher.update(bytes);
-        self.gathered.extend_from_slice(bytes);
-        let whole = self.gathered.len() / GATHERED * GATHERED;
-        self.write(whole)
-    }
-
-    /// Writes the first of what is gathered.
-    fn write(&mut self, length: usize) -> Result<(), StoreError> {
-        uncached::write_all_at(&self.file, &self.gathered[..length], self.written)
-            .map_err(self.folder.io("write", &self.temporary))?;
-        self.gathered.drain(..length);
-        self.written += length as u64;
-        Ok(())
-    }
-
-    fn keep(mut self) -> Result<(), StoreError> {
-        self.write(self.gathered.len())?;
-        let hasher = std::mem::replace(&mut self.hasher, Hasher::new());
-        self.folder.check(&self.digest, &hasher.finish())?;
-        let folder = self.folder;
-        self.place()?;
-        folder.settle()
-    }
-
-    /// Gives the blob its name, after its content has reached the disk. The name follows when the
-    /// folder is settled.
-    fn place(mut self) -> Result<(), StoreError> {
-        let io = |action, path: &Path| self.folder.io(action, path);
-        self.file.sync_all().map_err(io("sync", &self.temporary))?;
-        let place = self.folder.place(&self.digest);
-        let folder = place.parent().unwrap_or(&self.folder.path);
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o700);
-        builder.create(folder).map_err(io("make", folder))?;
-        fs::rename(&self.temporary, &place).map_err(io("rename", &self.temporary))?;
-        self.kept = true;
-        self.folder.unsettle(&place);
-        Ok(())
-    }
-}
-
-impl Drop for PendingBlob<'_> {
-    fn drop(&mut self) {
-        if !self.kept {
-            // A file that cannot be removed now is removed when the store is opened later on.
-            let _ = fs::remove_file(&self.temporary);
         }
     }
 }

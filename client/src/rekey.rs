@@ -3,22 +3,21 @@
 //! That is the only thing that takes a version out of the hands of somebody who has kept its data key. Versions that
 //! share files with it share their keys, and are encrypted anew together.
 
-use crate::access::{Recipient, key_commit, not_private, seal_for};
+mod readers;
+mod sharing;
+
+use self::sharing::sharing;
+use crate::access::{key_commit, not_private};
 use crate::resume::Resume;
-use crate::room::Room;
 use crate::source::{Source, Sources};
-use crate::{Client, ClientError, Final, Session, Subject};
+use crate::{ClientError, Final, Session};
 use cairn_artifacts::upkeep::check;
 use cairn_artifacts::{
     AnyStore, NoProgress, Package, PackageError, Progress, ReencryptOptions, fetch_stored_manifest,
     forget_reencryption, reencrypt,
 };
-use cairn_audit::Claim;
 use cairn_crypto::{DataKey, Digest};
-use cairn_runtime::params::MAX_REKEY_READERS;
-use cairn_runtime::{
-    AccessError, AccountId, List, ModelName, Operation, ReaderKey, TransactionError, VersionId,
-};
+use cairn_runtime::{AccountId, List, ModelName, Operation, VersionId};
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -99,19 +98,6 @@ struct Affected {
     id: VersionId,
     generation: u32,
     package: Package,
-}
-
-/// Who gets the new data key of a version, and who cannot.
-#[derive(Default)]
-struct Readers {
-    recipients: Vec<Recipient>,
-    left_out: Vec<AccountId>,
-}
-
-impl Readers {
-    fn accounts(&self) -> BTreeSet<AccountId> {
-        self.recipients.iter().map(|to| to.account).collect()
-    }
 }
 
 impl Session {
@@ -291,242 +277,5 @@ impl Session {
             published,
         };
         Ok((rekeyed, new.package))
-    }
-
-    /// Gives the new data key to those for whom there was no room beside its announcement, one by one where several at
-    /// once are refused.
-    async fn grant_rest(
-        &self,
-        id: &VersionId,
-        (generation, data_key): (u32, &DataKey),
-        now: Readers,
-        room: Room,
-        readers: &mut Readers,
-    ) -> Result<(), ClientError> {
-        let chain_id = self.client().chain_id();
-        let served = readers.accounts();
-        let mut rest = Vec::new();
-        for to in now.recipients {
-            if !served.contains(&to.account) {
-                let grant = seal_for(chain_id, id, generation, data_key, &to)?;
-                rest.push((to, grant));
-            }
-        }
-        for part in room.cut("a reader's data key", rest, |(_, grant)| grant)? {
-            let grants = part.iter().map(|(_, grant)| grant.clone());
-            if self.transact(grants.collect()).await.is_ok() {
-                readers
-                    .recipients
-                    .extend(part.into_iter().map(|(to, _)| to));
-                continue;
-            }
-            for (to, grant) in part {
-                match self.transact(vec![grant]).await {
-                    Ok(_) => readers.recipients.push(to),
-                    Err(error) if is_revoked(&error) => {}
-                    Err(ClientError::Failed { .. }) => readers.left_out.push(to.account),
-                    Err(error) => return Err(error),
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Puts the new data key into the operation that replaces the old one, sealed to as many as fit, from the first on;
-    /// how many these are.
-    fn seal_beside(
-        &self,
-        rekey: &mut Operation,
-        room: Room,
-        data_key: &DataKey,
-        recipients: &[Recipient],
-    ) -> Result<usize, ClientError> {
-        let what = "the replacement of a data key";
-        let mut room = room.beside(what, rekey)?;
-        let Operation::RekeyVersion {
-            id,
-            generation,
-            readers,
-            ..
-        } = rekey
-        else {
-            return Ok(0);
-        };
-        let most = usize::try_from(MAX_REKEY_READERS).unwrap_or(usize::MAX);
-        for to in recipients.iter().take(most) {
-            let grant = seal_for(self.client().chain_id(), id, *generation, data_key, to)?;
-            let Some(key) = reader_key(grant) else {
-                break;
-            };
-            match room.extend(what, &key) {
-                Ok(()) => readers.push(key),
-                // Without anybody who can open it, the version would be lost.
-                Err(error) if readers.is_empty() => return Err(error),
-                Err(_) => break,
-            }
-        }
-        Ok(readers.len())
-    }
-
-    /// Nobody is granted a yanked version, so there is no second transaction for its readers.
-    async fn refuse_yanked(&self, id: &VersionId) -> Result<(), ClientError> {
-        match self.client().proved_yank(id).await? {
-            None => Ok(()),
-            Some(notice) => Err(ClientError::Yanked {
-                version: Box::new(id.clone()),
-                since: notice.at,
-                reason: notice.reason,
-            }),
-        }
-    }
-
-    /// Everybody whose grant stands, this account first, with their newest keys; all of it proved, the grants as of this
-    /// height or a later one.
-    async fn readers_of(&self, id: &VersionId, height: u64) -> Result<Readers, ClientError> {
-        let client = self.client();
-        let mut readers = Readers::default();
-        readers
-            .recipients
-            .push(client.recipient(&self.account()).await?);
-        let ever = client.proved_list::<AccountId>(List::Readers(id.clone()), None);
-        for reader in ever.await?.value {
-            if reader == self.account() {
-                continue;
-            }
-            let Some(seen_at) = client.grant_stands(id, &reader, height).await? else {
-                continue;
-            };
-            let suspended = client.proved_account(&reader).await?.suspended_at;
-            match client.recipient(&reader).await {
-                Ok(recipient) if suspended.is_none() => readers.recipients.push(Recipient {
-                    as_of: seen_at,
-                    ..recipient
-                }),
-                Ok(_) | Err(ClientError::KeyNotValid { .. }) => readers.left_out.push(reader),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(readers)
-    }
-}
-
-impl Client {
-    /// The height at which a reader's access to a version is proved to stand, this one or a later one; nothing when it
-    /// does not stand.
-    async fn grant_stands(
-        &self,
-        id: &VersionId,
-        reader: &AccountId,
-        height: u64,
-    ) -> Result<Option<u64>, ClientError> {
-        let subject = Subject::Grant(id.clone(), *reader);
-        let (bundle, verified) = self.prove(&subject).await?;
-        if verified.height.0 < height {
-            return Err(ClientError::OtherClaim {
-                expected: format!("{subject} as of height {height}"),
-                got: format!("as of height {}", verified.height),
-            });
-        }
-        Ok(match bundle.claim {
-            Claim::Grant { value, .. } if value.revoked.is_none() => Some(verified.height.0),
-            _ => None,
-        })
-    }
-}
-
-/// Whether a grant was refused because its reader's access was revoked after it was proved to stand.
-fn is_revoked(error: &ClientError) -> bool {
-    let ClientError::Failed { error, .. } = error else {
-        return false;
-    };
-    matches!(
-        **error,
-        TransactionError::Access(AccessError::AccessRevoked { .. })
-    )
-}
-
-fn reader_key(grant: Operation) -> Option<ReaderKey> {
-    match grant {
-        Operation::GrantAccess {
-            reader,
-            key_index,
-            sealed,
-            ..
-        } => Some(ReaderKey {
-            reader,
-            key_index,
-            sealed,
-        }),
-        _ => None,
-    }
-}
-
-/// What shares a blob with `id`, or with something that does, and so on; the farthest first, and `id` itself last.
-fn sharing(id: &VersionId, blobs: &[(VersionId, BTreeSet<Digest>)]) -> Vec<VersionId> {
-    let (mut found, mut reached) = (vec![id.clone()], BTreeSet::new());
-    loop {
-        let before = reached.len();
-        for (version, held) in blobs {
-            if found.contains(version) {
-                reached.extend(held);
-            }
-        }
-        if reached.len() == before {
-            found.reverse();
-            return found;
-        }
-        for (version, held) in blobs {
-            if !found.contains(version) && !reached.is_disjoint(held) {
-                found.push(version.clone());
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn versions_that_share_through_others_are_found_and_no_others() {
-        let ids: Vec<VersionId> = (0..5)
-            .map(|minor| format!("acme/bert@1.{minor}.0").parse().unwrap())
-            .collect();
-        let of = |names: &[&str]| -> BTreeSet<Digest> {
-            names
-                .iter()
-                .map(|name| Digest::of(name.as_bytes()))
-                .collect()
-        };
-        // 4 shares with 3, 3 with 0; an older one is reached through a newer one, too.
-        let blobs = [
-            (ids[0].clone(), of(&["a", "b"])),
-            (ids[1].clone(), of(&["x"])),
-            (ids[2].clone(), of(&["x", "y"])),
-            (ids[3].clone(), of(&["b", "c"])),
-            (ids[4].clone(), of(&["c"])),
-        ];
-        let expect = |numbers: &[usize]| -> Vec<VersionId> {
-            numbers.iter().map(|number| ids[*number].clone()).collect()
-        };
-        assert_eq!(sharing(&ids[4], &blobs), expect(&[0, 3, 4]));
-        assert_eq!(sharing(&ids[0], &blobs), expect(&[4, 3, 0]));
-        assert_eq!(sharing(&ids[1], &blobs), expect(&[2, 1]));
-        // Whatever a broken run has left is still reached.
-        assert_eq!(sharing(&ids[4], &blobs[1..]), expect(&[3, 4]));
-    }
-
-    #[test]
-    fn a_version_without_chunks_shares_with_nobody() {
-        let ids: Vec<VersionId> = ["a/b@1.0.0", "a/b@2.0.0"]
-            .iter()
-            .map(|text| text.parse().unwrap())
-            .collect();
-        let blobs = [
-            (ids[0].clone(), BTreeSet::new()),
-            (ids[1].clone(), BTreeSet::new()),
-        ];
-        assert_eq!(sharing(&ids[0], &blobs), [ids[0].clone()]);
     }
 }
