@@ -24,6 +24,10 @@ const TOTALS: usize = 8 + 8;
 /// The subtrees whose hashes are kept, as sets of slots.
 const KEPT: [u16; 6] = [0x00ff, 0xff00, 0x000f, 0x00f0, 0x0f00, 0xf000];
 
+/// Bytes of the largest inner node.
+pub(super) const MAX_BRANCH: usize =
+    HEADER + 1 + SLOTS * (CHILD + COUNT) + TOTALS + 32 * KEPT.len();
+
 /// What an inner node says about one of its children.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Child {

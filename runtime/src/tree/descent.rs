@@ -8,14 +8,27 @@ use super::id::{NodeId, nibble};
 use super::node::Kind;
 use super::update::Leaf;
 use super::{NodeReader, ReadNode};
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
+use std::vec;
 
-/// The nodes on the paths of an update, by depth and from left to right.
-#[derive(Default)]
+/// Leaves whose paths are looked up together: many enough to keep memory busy, few enough that what was found
+/// is in the processor's caches still when it is written anew. Tests have few leaves.
+pub(super) const TOGETHER: usize = if cfg!(test) { 4 } else { 128 };
+
+/// The nodes on the paths of some leaves: for each depth those that have not been taken, from left to right.
 pub(super) struct Found<'a> {
-    pub(super) levels: Vec<Vec<ReadNode<'a>>>,
-    /// Their names, without that of an empty tree's root, which stays.
-    pub(super) ids: Vec<NodeId>,
+    /// Depth of the first level.
+    depth: usize,
+    levels: Vec<vec::IntoIter<ReadNode<'a>>>,
+}
+
+impl<'a> Found<'a> {
+    /// Takes the next node of a depth. Whoever goes from left to right takes each node in its turn.
+    pub(super) fn take(&mut self, depth: usize) -> anyhow::Result<ReadNode<'a>> {
+        let level = self.levels.get_mut(depth - self.depth);
+        let node = level.and_then(Iterator::next);
+        node.with_context(|| format!("no node was looked up at depth {depth}"))
+    }
 }
 
 /// A node, and the leaves that go there: the ones from `first` to before `end`.
@@ -26,57 +39,64 @@ struct Visit {
     version: u64,
 }
 
-/// Finds the nodes of `version` on the paths to `leaves`, which are in order of their places.
+/// Finds the node that `version` wrote at `depth` on the path to `leaves`, which are in order of their places, and
+/// the nodes below it on their paths. Adds their names to `names`.
 pub(super) fn find<'a, R: NodeReader>(
     reader: &'a R,
-    version: u64,
     leaves: &[Leaf],
+    depth: usize,
+    version: u64,
+    names: &mut Vec<NodeId>,
 ) -> anyhow::Result<Found<'a>> {
     let mut found = Found {
+        depth,
         levels: Vec::new(),
-        ids: Vec::new(),
     };
     let mut visits = vec![Visit {
         first: 0,
         end: leaves.len(),
         version,
     }];
-    while !visits.is_empty() {
-        let depth = found.levels.len();
-        let mut nodes = Vec::with_capacity(visits.len());
-        found.ids.reserve(visits.len());
-        for visit in &visits {
-            let id = NodeId::new(visit.version, depth, &leaves[visit.first].place);
-            let node = reader.node(&id)?;
-            nodes.push(node.with_context(|| format!("the tree has no node {id:?}"))?);
-            found.ids.push(id);
+    for depth in depth.. {
+        if visits.is_empty() {
+            break;
         }
+        let nodes = visits
+            .iter()
+            .map(|visit| {
+                let id = NodeId::new(visit.version, depth, &leaves[visit.first].place);
+                names.push(id);
+                read(reader, &id)
+            })
+            .collect::<anyhow::Result<Vec<_>>>()?;
         let mut below = Vec::with_capacity(visits.len());
         for (visit, node) in visits.iter().zip(&nodes) {
-            match node.view().kind() {
-                Kind::Branch(branch) => {
-                    let mut first = visit.first;
-                    for (slot, group) in groups(&leaves[first..visit.end], depth) {
-                        let end = first + group.len();
-                        if let Some(version) = branch.child(slot) {
-                            below.push(Visit {
-                                first,
-                                end,
-                                version,
-                            });
-                        }
-                        first = end;
-                    }
+            let Kind::Branch(branch) = node.view().kind() else {
+                continue;
+            };
+            let mut first = visit.first;
+            for (slot, group) in groups(&leaves[first..visit.end], depth) {
+                let end = first + group.len();
+                if let Some(version) = branch.child(slot) {
+                    below.push(Visit {
+                        first,
+                        end,
+                        version,
+                    });
                 }
-                Kind::Leaf(_) => {}
-                Kind::Null if depth == 0 => found.ids.clear(),
-                Kind::Null => bail!("an empty node lies below the root"),
+                first = end;
             }
         }
-        found.levels.push(nodes);
+        found.levels.push(nodes.into_iter());
         visits = below;
     }
     Ok(found)
+}
+
+/// A node that another one says is there.
+pub(super) fn read<'a, R: NodeReader>(reader: &'a R, id: &NodeId) -> anyhow::Result<ReadNode<'a>> {
+    let node = reader.node(id)?;
+    node.with_context(|| format!("the tree has no node {id:?}"))
 }
 
 /// The leaves of each child that they go to, at `depth`, in order.

@@ -1,6 +1,6 @@
 //! The nodes that one height wrote, all in a few pieces of memory.
 
-use super::branch::{Branch, Changes};
+use super::branch::{Branch, Changes, MAX_BRANCH};
 use super::id::NodeId;
 use super::node::{NodeView, push_leaf};
 
@@ -42,15 +42,27 @@ impl TreeNodes {
         }
     }
 
-    pub(super) fn height(&self) -> u64 {
-        self.height
+    /// With room for what so many leaves bring: no depth has more nodes than leaves or than sixteen times the depth
+    /// above. Room that is not used is never touched.
+    pub(super) fn for_leaves(height: u64, leaves: usize) -> Self {
+        let mut nodes = Self::new(height);
+        let (mut depth, mut count) = (0, 1);
+        while count < leaves {
+            nodes.reserve(depth, count);
+            (depth, count) = (depth + 1, count * 16);
+        }
+        nodes.reserve(depth, leaves);
+        nodes
     }
 
-    /// Makes room at one depth for so many nodes and bytes.
-    pub(super) fn reserve(&mut self, depth: usize, nodes: usize, bytes: usize) {
+    fn reserve(&mut self, depth: usize, nodes: usize) {
         let level = self.level(depth);
         level.entries.reserve(nodes);
-        level.bytes.reserve(bytes);
+        level.bytes.reserve(nodes * MAX_BRANCH);
+    }
+
+    pub(super) fn height(&self) -> u64 {
+        self.height
     }
 
     /// Adds a leaf right of all others of its depth.

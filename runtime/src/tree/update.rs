@@ -5,13 +5,13 @@
 //! nodes several times on the way and sorts them through hash maps, which costs a multiple of the
 //! hashing. Removing values is left to `jmt`.
 
-use super::NodeReader;
 use super::branch::{self, Branch, Changes, Child};
-use super::descent::{self, Found, groups};
+use super::descent::{self, Found, TOGETHER, groups};
 use super::hash::leaf_hash;
 use super::id::{NodeId, nibble};
 use super::node::{Kind, LeafView};
 use super::nodes::TreeNodes;
+use super::{NodeReader, ReadNode};
 use anyhow::bail;
 
 /// A value to write: its place and its SHA-256.
@@ -36,56 +36,67 @@ pub(super) fn insert<R: NodeReader>(
     parent: Option<u64>,
     leaves: &[Leaf],
 ) -> anyhow::Result<Update> {
-    let found = match parent {
-        None => Found::default(),
-        Some(parent) => descent::find(reader, parent, leaves)?,
-    };
     let mut update = Updater {
+        reader,
         version,
-        nodes: TreeNodes::new(version),
-        found: &found,
-        passed: vec![0; found.levels.len()],
+        nodes: TreeNodes::for_leaves(version, leaves.len()),
+        stale: Vec::new(),
     };
-    for (depth, nodes) in found.levels.iter().enumerate() {
-        let bytes: usize = nodes.iter().map(|node| node.view().in_memory().len()).sum();
-        update.nodes.reserve(depth, nodes.len(), bytes + bytes / 8);
-    }
     let root = match parent {
         None => update.create(leaves, 0),
-        Some(_) => update.descend(leaves, 0)?,
+        Some(parent) => update.descend(leaves, 0, parent)?,
     };
     let mut nodes = update.nodes;
     nodes.finish();
     Ok(Update {
         root: root.hash,
         nodes,
-        stale: found.ids,
+        stale: update.stale,
     })
 }
 
-struct Updater<'a> {
+struct Updater<'a, R> {
+    reader: &'a R,
     version: u64,
     /// New nodes; the descent goes from left to right, so those of each depth are in order.
     nodes: TreeNodes,
-    /// For the same reason the nodes that are there come in this order.
-    found: &'a Found<'a>,
-    /// How many of them have come, by depth.
-    passed: Vec<usize>,
+    stale: Vec<NodeId>,
 }
 
-impl Updater<'_> {
-    /// Writes `leaves` below the next node at `depth`.
-    fn descend(&mut self, leaves: &[Leaf], depth: usize) -> anyhow::Result<Child> {
+impl<R: NodeReader> Updater<'_, R> {
+    /// Writes `leaves` below the node of `version` at `depth` on their path.
+    fn descend(&mut self, leaves: &[Leaf], depth: usize, version: u64) -> anyhow::Result<Child> {
+        let reader = self.reader;
+        if leaves.len() <= TOGETHER {
+            let mut found = descent::find(reader, leaves, depth, version, &mut self.stale)?;
+            let node = found.take(depth)?;
+            return self.rewrite(leaves, depth, &node, Some(&mut found));
+        }
+        let id = NodeId::new(version, depth, &leaves[0].place);
+        self.stale.push(id);
+        self.rewrite(leaves, depth, &descent::read(reader, &id)?, None)
+    }
+
+    /// Writes `leaves` below `node`. What lies below it is in `found`, or is read on the way.
+    fn rewrite(
+        &mut self,
+        leaves: &[Leaf],
+        depth: usize,
+        node: &ReadNode<'_>,
+        mut found: Option<&mut Found<'_>>,
+    ) -> anyhow::Result<Child> {
         let path = &leaves[0].place;
-        let node = &self.found.levels[depth][self.passed[depth]];
-        self.passed[depth] += 1;
         match node.view().kind() {
             Kind::Branch(branch) => {
                 let mut changes = Changes::default();
                 for (slot, group) in groups(leaves, depth) {
-                    let child = match branch.child(slot) {
-                        Some(_) => self.descend(group, depth + 1)?,
-                        None => self.create(group, depth + 1),
+                    let child = match (branch.child(slot), &mut found) {
+                        (None, _) => self.create(group, depth + 1),
+                        (Some(version), None) => self.descend(group, depth + 1, version)?,
+                        (Some(_), Some(found)) => {
+                            let node = found.take(depth + 1)?;
+                            self.rewrite(group, depth + 1, &node, Some(found))?
+                        }
                     };
                     changes.set(slot, child);
                 }
@@ -97,7 +108,12 @@ impl Updater<'_> {
                 }
                 Ok(self.create_beside(leaves, depth, leaf))
             }
-            Kind::Null => Ok(self.create(leaves, depth)),
+            Kind::Null if depth == 0 => {
+                // The root of an empty tree stays.
+                self.stale.clear();
+                Ok(self.create(leaves, 0))
+            }
+            Kind::Null => bail!("an empty node lies below the root"),
         }
     }
 
@@ -173,8 +189,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::tree::EncodedNode;
     use crate::tree::Tree;
-    use crate::tree::{EncodedNode, ReadNode};
     use jmt::storage::{LeafNode, Node, NodeKey, TreeReader};
     use jmt::{KeyHash, OwnedValue};
     use proptest::prelude::*;
