@@ -1,5 +1,7 @@
 //! An opened package: the manifest, and where each file's chunks are and how they open.
 
+use std::io;
+
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::Digest;
 
@@ -11,13 +13,33 @@ use crate::stored::BlobRef;
 use crate::vector::MAX_VECTOR_FILE;
 
 /// Everything about the content: the part of a stored manifest that is encrypted.
-#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, BorshSerialize)]
 pub(crate) struct Contents {
     pub(crate) manifest: Manifest,
     /// One for each file of the manifest, in its order.
     pub(crate) files: Vec<StoredFile>,
     pub(crate) vector: Option<StoredVector>,
     pub(crate) signatures: Signatures,
+}
+
+impl BorshDeserialize for Contents {
+    /// As derived, but for the number of files, which has to be the manifest's before any room is made for them: one byte
+    /// stands for a file of many in memory.
+    fn deserialize_reader<R: io::Read>(reader: &mut R) -> io::Result<Self> {
+        let manifest = Manifest::deserialize_reader(reader)?;
+        let (got, expected) = (u32::deserialize_reader(reader)?, manifest.files.len());
+        if got as usize != expected {
+            let reason = format!("it has {got} stored files, expected {expected}");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+        }
+        let files = (0..got).map(|_| StoredFile::deserialize_reader(reader));
+        Ok(Self {
+            files: files.collect::<io::Result<_>>()?,
+            manifest,
+            vector: BorshDeserialize::deserialize_reader(reader)?,
+            signatures: BorshDeserialize::deserialize_reader(reader)?,
+        })
+    }
 }
 
 /// How a file is encrypted; `None` in a public package, whose blobs are the chunks themselves.

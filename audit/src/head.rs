@@ -72,6 +72,16 @@ impl TrustedHead {
             return Ok(Advance::Moved);
         }
         if new.height < head.height {
+            // Block times rise with every block: a lower one that claims to be as late is of another history, whether
+            // or not there is a link. So validators of long ago cannot sign something fresh below the head.
+            if new.timestamp_ms >= head.timestamp_ms {
+                return Err(HeadError::NotExtending {
+                    lower: new.height,
+                    lower_id: new_id,
+                    higher: head.height,
+                    higher_id: head_id,
+                });
+            }
             self.check_link((new, new_id), (head, head_id), link)?;
         } else if new_id != head_id {
             return Err(HeadError::Fork {

@@ -433,6 +433,13 @@ fn the_trusted_head_moves_forward_only_along_its_own_history() {
             _ => assert!(matches!(refused, HeadError::NotExtending { .. })),
         }
     }
+    // Below the head and not before it: no link is needed to see that.
+    let late = Header {
+        timestamp_ms: LEDGER.headers[3].timestamp_ms,
+        ..LEDGER.headers[2].clone()
+    };
+    let refused = head.observe(&verified(&late), None);
+    assert!(matches!(refused, Err(HeadError::NotExtending { .. })));
     let mut far = LEDGER.next(payload_root(&[]), merkle::root(&[]));
     far.parent.0 = Digest::ZERO;
     far.history_root = Digest::ZERO;

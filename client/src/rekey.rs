@@ -77,6 +77,9 @@ pub struct Rekeyed {
     /// Readers whose access stands, but whose newest keys are revoked or whose account is suspended: nothing can be
     /// sealed to them. They are granted access again once that has changed.
     pub left_out: Vec<AccountId>,
+    /// Readers whose access was revoked while the new data key was on its way to them. They do not have access, but the
+    /// transaction that the ledger refused carries the key, sealed to them: only another rekeying takes it from them.
+    pub revoked_meanwhile: Vec<AccountId>,
     /// Bytes that were sent.
     pub bytes_sent: u64,
     /// The transaction that replaced the data key, final and proved.
@@ -134,9 +137,19 @@ impl Session {
                     continue;
                 }
             };
-            let (done, package) = self.rekey_one(&request, one, &from, &to, &renewed).await?;
-            rekeying.done.push(done);
-            renewed.push(package);
+            match self.rekey_one(&request, one, &from, &to, &renewed).await {
+                Ok((done, package)) => {
+                    rekeying.done.push(done);
+                    renewed.push(package);
+                }
+                // What is wrong with another version does not stand between this one and its new key.
+                Err(error @ (ClientError::Package(_) | ClientError::Yanked { .. }))
+                    if id != request.id =>
+                {
+                    rekeying.skipped.push((id, error));
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(rekeying)
     }
@@ -273,6 +286,7 @@ impl Session {
             manifest_digest: new.manifest_digest,
             readers: readers.accounts().into_iter().collect(),
             left_out: readers.left_out,
+            revoked_meanwhile: readers.revoked_meanwhile,
             bytes_sent: new.bytes_sent,
             published,
         };

@@ -135,7 +135,12 @@ impl Resume {
                         return File::open(&self.folder)?.sync_all();
                     }
                 }
-                linked => linked?,
+                Ok(()) => {}
+                // A file system without second names: the last of several that begin at once counts.
+                Err(_) => {
+                    fs::rename(&temporary, &path)?;
+                    return File::open(&self.folder)?.sync_all();
+                }
             }
             fs::remove_file(&temporary)?;
             File::open(&self.folder)?.sync_all()

@@ -45,6 +45,7 @@ struct RekeyedView {
     manifest_digest: Digest,
     readers: Vec<AccountId>,
     left_out: Vec<AccountId>,
+    revoked_meanwhile: Vec<AccountId>,
     bytes_sent: u64,
     #[serde(flatten)]
     transaction: FinalView,
@@ -64,6 +65,7 @@ impl From<Rekeyed> for RekeyedView {
             manifest_digest: rekeyed.manifest_digest,
             readers: rekeyed.readers,
             left_out: rekeyed.left_out,
+            revoked_meanwhile: rekeyed.revoked_meanwhile,
             bytes_sent: rekeyed.bytes_sent,
             transaction: rekeyed.published.into(),
         }
@@ -130,5 +132,9 @@ fn rekeyed(view: &RekeyedView) -> String {
     let mut text = view.transaction.text(&head);
     text.push_str(&fields.render());
     text.extend(left_out);
+    let revoked = (view.revoked_meanwhile.iter()).map(|account| {
+        format!("access of account {account} was revoked while the new key was on its way there: rekey once more\n")
+    });
+    text.extend(revoked);
     text
 }

@@ -16,6 +16,7 @@ use std::collections::BTreeSet;
 pub(super) struct Readers {
     pub(super) recipients: Vec<Recipient>,
     pub(super) left_out: Vec<AccountId>,
+    pub(super) revoked_meanwhile: Vec<AccountId>,
 }
 
 impl Readers {
@@ -55,7 +56,9 @@ impl Session {
             for (to, grant) in part {
                 match self.transact(vec![grant]).await {
                     Ok(_) => readers.recipients.push(to),
-                    Err(error) if is_revoked(&error) => {}
+                    Err(error) if is_revoked(&error) => {
+                        readers.revoked_meanwhile.push(to.account);
+                    }
                     Err(ClientError::Failed { .. }) => readers.left_out.push(to.account),
                     Err(error) => return Err(error),
                 }

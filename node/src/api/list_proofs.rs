@@ -13,7 +13,7 @@ use axum::{
     http::{Response, StatusCode},
 };
 use cairn_api::code;
-use cairn_audit::{Claim, ListEntry, ListProof, MAX_BUNDLE_BYTES};
+use cairn_audit::{Claim, ListEntry, ListProof};
 use cairn_crypto::codec;
 use cairn_runtime::{List, MAX_STATE_KEY_BYTES};
 use serde::Deserialize;
@@ -84,7 +84,7 @@ fn whole(snapshot: &Snapshot, list: List) -> Result<ListProof, ApiProblem> {
         let (entry, length) = entry(snapshot, &proof.list, ordinal)?;
         // Not after all of them are in memory.
         bytes += length;
-        if bytes > MAX_BUNDLE_BYTES {
+        if bytes > PAGE_BYTES {
             return Err(list_too_long(count));
         }
         proof.entries.push(entry);
@@ -140,7 +140,7 @@ fn list_too_long(entries: u64) -> ApiProblem {
         StatusCode::UNPROCESSABLE_ENTITY,
         code::LIST_TOO_LONG,
         format!(
-            "the list has {entries} entries, a proof has at most {MAX_LIST_ENTRIES} and {MAX_BUNDLE_BYTES} bytes; \
+            "the list has {entries} entries, a proof has at most {MAX_LIST_ENTRIES} and {PAGE_BYTES} bytes; \
              ask for pages with from="
         ),
     )

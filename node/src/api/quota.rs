@@ -257,6 +257,8 @@ async fn counted(state: &ApiState, name: &str) -> Result<Arc<Namespace>, ApiProb
         })
         .await?;
     let namespace = state.usage.namespace(name);
+    // Without a quota, what comes later is worth no memory.
+    let waits = state.usage.limits.of(name).is_some();
     {
         let mut counted = namespace.counted.lock().await;
         let _turn = state.usage.counting.acquire().await;
@@ -271,12 +273,14 @@ async fn counted(state: &ApiState, name: &str) -> Result<Arc<Namespace>, ApiProb
             Ok(Some((height, models, manifests)))
         });
         if let Some((height, models, manifests)) = changed.await? {
-            let absent = std::mem::take(&mut counted.absent);
+            // Copied, for whoever asks may go before all of them are counted.
+            let absent = counted.absent.clone();
             for manifest in manifests.into_iter().chain(absent) {
                 if counted.manifests.contains(&manifest) {
                     continue;
                 }
-                if count(state.node.blobs(), &namespace, manifest).await? {
+                if count(state.node.blobs(), &namespace, manifest, waits).await? {
+                    counted.absent.remove(&manifest);
                     counted.manifests.insert(manifest);
                 } else {
                     counted.absent.insert(manifest);
@@ -331,11 +335,13 @@ fn manifests_of(
     Ok(())
 }
 
-/// Counts what the node has of one version; whether it has the manifest.
+/// Counts what the node has of one version, and what is missing of it if the namespace waits for that; whether it has the
+/// manifest.
 async fn count(
     store: &DiskStore,
     namespace: &Namespace,
     manifest: Digest,
+    waits: bool,
 ) -> Result<bool, ApiProblem> {
     let bytes = match store.get(&manifest).await {
         Ok(bytes) => bytes,
@@ -361,7 +367,9 @@ async fn count(
             continue;
         }
         // Waited for before it is looked for: one that comes in between counts.
-        namespace.kept().missing.insert(blob);
+        if waits {
+            namespace.kept().wait_for(blob);
+        }
         // What the manifest says of its size is its publisher's word.
         if let Some(size) = store.len(&blob).await? {
             namespace.kept().add(blob, size);

@@ -3,6 +3,10 @@
 use cairn_crypto::Digest;
 use std::collections::{HashMap, HashSet};
 
+/// Most chunks that a namespace waits for: manifests can name more than anybody has. Those beyond count from the next
+/// start of the node on.
+const MOST_MISSING: usize = 100_000;
+
 /// A blob in a namespace's account.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Blob {
@@ -27,6 +31,13 @@ impl Kept {
     pub(super) fn arrived(&mut self, digest: Digest, size: u64) {
         if self.missing.contains(&digest) {
             self.add(digest, size);
+        }
+    }
+
+    /// A chunk that a counted manifest needs is not here, as far as is known.
+    pub(super) fn wait_for(&mut self, digest: Digest) {
+        if self.missing.len() < MOST_MISSING {
+            self.missing.insert(digest);
         }
     }
 
