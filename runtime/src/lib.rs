@@ -106,6 +106,7 @@ mod operation;
 mod operation_kind;
 mod operations;
 pub mod params;
+mod place;
 pub mod policy;
 mod provenance;
 pub mod query;

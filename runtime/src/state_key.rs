@@ -2,7 +2,7 @@
 //!
 //! A key's encoding is its Borsh encoding: one byte for the record type, in the order below, then the
 //! fields, strings with their length before them. Borsh is prefix-free for each type, so no two keys
-//! share an encoding. The tree files a record under the SHA-256 of these bytes.
+//! share an encoding. Where the tree files a record under such a key, `place.rs` says.
 //!
 //! Lists have ordinals from 0 without gaps, and nothing is ever removed from them: what is revoked
 //! stays as a tombstone. The number of entries stands in a record of its own or in the record of the
@@ -178,12 +178,6 @@ impl StateKey {
         /// Its place in the order above.
         const ACCOUNT_KEY: u8 = 2;
         encoded.first() == Some(&ACCOUNT_KEY)
-    }
-
-    /// The place in the tree: SHA-256 of [`encode`](Self::encode).
-    #[must_use]
-    pub fn hash(&self) -> Digest {
-        Digest::of(&self.encode())
     }
 }
 

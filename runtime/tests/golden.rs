@@ -277,6 +277,26 @@ fn member(consensus: u8, transport: u8) -> ValidatorRecord {
 }
 
 #[test]
+fn records_have_their_places_in_the_tree() {
+    let id = version("acme/bert@1.2.3");
+    for (name, key) in [
+        ("place_of_params", StateKey::Params),
+        ("place_of_account", StateKey::Account(account(1))),
+        ("place_of_version", StateKey::Version(id.clone())),
+        (
+            "place_of_tag",
+            StateKey::Tag(Subject::Version(id.clone()), "stage".into()),
+        ),
+        (
+            "place_of_model_hash",
+            StateKey::ModelHash("acme".into(), digest(7)),
+        ),
+    ] {
+        check(name, key.place().as_bytes());
+    }
+}
+
+#[test]
 fn a_genesis_state_has_its_encoding_and_its_root() {
     let admin = actor(1);
     let mut genesis = genesis(

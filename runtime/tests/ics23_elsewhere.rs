@@ -39,8 +39,8 @@ impl Case {
     fn json(&self) -> String {
         serde_json::json!({
             "root": hex::encode(self.root.as_bytes()),
-            "key": hex::encode(self.key.encode()),
-            "value": self.value.as_ref().map(hex::encode),
+            "key": self.key.place().to_string(),
+            "value": self.value.as_ref().map(|record| hex::encode([&self.key.encode(), record.as_slice()].concat())),
             "proof": hex::encode(&self.proof),
         })
         .to_string()
@@ -185,7 +185,7 @@ fn restructure_path(exist: &mut ExistenceProof, edit: usize, step: usize) {
     match edit {
         0 => drop(exist.path.remove(step)),
         1 => exist.path.insert(step, exist.path[step].clone()),
-        2 => leaf.prehash_key = 0,
+        2 => leaf.prehash_key = 1,
         3 => leaf.prefix.push(0),
         4 => leaf.length = 1,
         5 => exist.path[step].suffix.push(0),

@@ -63,7 +63,8 @@ fn absence_is_provable_wherever_the_key_would_lie() {
     let chain = begin();
     let (mut left_only, mut right_only) = (false, false);
     for number in 0..200 {
-        let key = absent(number);
+        // Keys of no family, which lie anywhere.
+        let key = StateKey::UpgradeAt(number);
         let (value, proof) = tree::prove(&chain.tree, chain.height, &key).unwrap();
         assert_eq!(value, None);
         proof.verify_absence(&chain.root, &key).unwrap();
@@ -206,15 +207,15 @@ fn absence_proofs_with_invented_neighbours_are_refused() {
             let Some(Proof::Exist(proof)) = proof.proof else {
                 panic!("presence has another form");
             };
-            (key.hash(), key.clone(), proof)
+            (key.place(), key.clone(), proof)
         })
         .collect();
-    existing.sort_by_key(|(hash, _, _)| *hash);
+    existing.sort_by_key(|(place, _, _)| *place);
     let (_, target, _) = existing[2].clone();
     let forge = |left: Option<ics23::ExistenceProof>, right: Option<ics23::ExistenceProof>| {
         let proof = ics23::CommitmentProof {
             proof: Some(Proof::Nonexist(ics23::NonExistenceProof {
-                key: target.encode(),
+                key: target.place().as_bytes().to_vec(),
                 left,
                 right,
             })),

@@ -59,6 +59,21 @@ impl Database {
             .transpose()
     }
 
+    /// The values at several keys, in their order. They are looked up together.
+    pub(crate) fn read_many<'k, T: BorshDeserialize>(
+        &self,
+        table: Table,
+        keys: impl Iterator<Item = &'k [u8]>,
+    ) -> Result<Vec<Option<T>>, StorageError> {
+        let keys: Vec<_> = keys.collect();
+        let found = (self.db).batched_multi_get_cf(self.table(table), &keys, false);
+        let values = found.into_iter().map(|value| {
+            let value = value.map_err(|error| self.error(error))?;
+            value.map(|bytes| self.decode(table, &bytes)).transpose()
+        });
+        values.collect()
+    }
+
     /// Decodes what this store wrote. The checksums of the file were right, so what fails here was written wrong.
     pub(crate) fn decode<T: BorshDeserialize>(
         &self,

@@ -92,6 +92,23 @@ impl NodeReader for TreeView {
         };
         Ok(node.map(ReadNode::Shared))
     }
+
+    fn nodes(&self, ids: &[NodeId]) -> anyhow::Result<Vec<Option<ReadNode<'_>>>> {
+        let inner = &self.inner;
+        let mut nodes: Vec<_> = ids.iter().map(|id| inner.cache.node(id)).collect();
+        let missing = ids
+            .iter()
+            .zip(&mut nodes)
+            .filter(|(_, node)| node.is_none());
+        let (names, missing): (Vec<_>, Vec<_>) =
+            missing.map(|(id, node)| (schema::node(id), node)).unzip();
+        let read = (inner.db).read_many(Table::Nodes, names.iter().map(AsRef::as_ref))?;
+        for (node, read) in missing.into_iter().zip(read) {
+            *node = read;
+        }
+        let nodes = nodes.into_iter();
+        Ok(nodes.map(|node| node.map(ReadNode::Shared)).collect())
+    }
 }
 
 impl TreeReader for TreeView {

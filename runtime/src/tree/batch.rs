@@ -2,7 +2,7 @@
 
 use super::nodes::TreeNodes;
 use super::update::{self, Leaf};
-use super::{EncodedNode, NodeId, NodeReader, NodeView, Tree, place, unreadable};
+use super::{EncodedNode, NodeId, NodeReader, NodeView, Tree, committed, place, unreadable};
 use crate::{StateDiff, StateError};
 use cairn_crypto::Digest;
 use jmt::KeyHash;
@@ -118,9 +118,13 @@ pub fn apply<R: NodeReader + HasPreimage>(
     let leaves: Option<Vec<_>> = writes
         .iter()
         .map(|write| {
+            let committed = Sha256::new_with_prefix(&write.key);
             Some(Leaf {
                 place: write.place.0,
-                value_hash: Sha256::digest(write.value.as_ref()?).into(),
+                value_hash: committed
+                    .chain_update(write.value.as_ref()?)
+                    .finalize()
+                    .into(),
             })
         })
         .collect();
@@ -152,9 +156,10 @@ fn remove<R: NodeReader + HasPreimage>(
         // jmt would take a missing parent for an empty tree.
         super::root(reader, parent)?;
     }
-    let values = writes
-        .iter()
-        .map(|write| (write.place, write.value.clone()));
+    let values = writes.iter().map(|write| {
+        let value = write.value.as_ref();
+        (write.place, value.map(|value| committed(&write.key, value)))
+    });
     let (root, update) = Tree::new(reader)
         .put_value_set(values, height)
         .map_err(|error| unreadable(height, &error))?;

@@ -39,6 +39,10 @@ impl<R: NodeReader> NodeReader for Borrowed<'_, R> {
     fn node(&self, id: &NodeId) -> anyhow::Result<Option<ReadNode<'_>>> {
         self.0.node(id)
     }
+
+    fn nodes(&self, ids: &[NodeId]) -> anyhow::Result<Vec<Option<ReadNode<'_>>>> {
+        self.0.nodes(ids)
+    }
 }
 
 impl<R: HasPreimage> HasPreimage for Borrowed<'_, R> {

@@ -10,6 +10,7 @@
 
 use super::hash::{EMPTY, pair_hash};
 use super::node::{HEADER, INNER_TAG};
+use super::path::Sibling;
 use borsh::BorshDeserialize;
 use std::io::{self, ErrorKind, Read};
 
@@ -89,6 +90,30 @@ impl<'a> Branch<'a> {
     /// The height that wrote the child in a slot, if there is one.
     pub(super) fn child(self, slot: usize) -> Option<u64> {
         (self.present & 1 << slot != 0).then(|| self.number(self.at(slot) + 1 + 32))
+    }
+
+    /// Appends what lies beside the way to the child in `slot`, from the top of this node's binary tree down. A lone
+    /// leaf is at the end of its way where it is alone.
+    pub(super) fn siblings(self, slot: usize, siblings: &mut Vec<Sibling>) {
+        let changes = Changes::default();
+        let mut hashes = Hashes {
+            old: self,
+            changes: &changes,
+            present: self.present,
+            leaves: self.leaves,
+            kept: [[0; 32]; KEPT.len()],
+        };
+        let (mut first, mut width) = (0, SLOTS);
+        while width > 1 && is_hashed(self.present, self.leaves, slots(first, width)) {
+            width /= 2;
+            let left = slot >= first + width;
+            let sibling = if left { first } else { first + width };
+            if left {
+                first += width;
+            }
+            let hash = hashes.subtree(sibling, width);
+            siblings.push(Sibling { hash, left });
+        }
     }
 
     pub(super) fn borsh_len(self) -> usize {
@@ -186,7 +211,7 @@ struct Hashes<'a> {
 impl Hashes<'_> {
     /// The hash of the subtree over `width` slots, a power of two.
     fn subtree(&mut self, first: usize, width: usize) -> [u8; 32] {
-        let slots = (((1_u32 << width) - 1) << first) as u16;
+        let slots = slots(first, width);
         let present = self.present & slots;
         if present == 0 {
             return EMPTY;
@@ -222,6 +247,11 @@ impl Hashes<'_> {
             *self.old.hash_at(self.old.at(slot) + 1)
         }
     }
+}
+
+/// The set of `width` slots from `first` on.
+fn slots(first: usize, width: usize) -> u16 {
+    (((1_u32 << width) - 1) << first) as u16
 }
 
 /// Whether the subtree of some slots has a hash of its own: not the placeholder, not a lone leaf's.

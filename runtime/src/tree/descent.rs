@@ -13,7 +13,7 @@ use std::vec;
 
 /// Leaves whose paths are looked up together: many enough to keep memory busy, few enough that what was found
 /// is in the processor's caches still when it is written anew. Tests have few leaves.
-pub(super) const TOGETHER: usize = if cfg!(test) { 4 } else { 128 };
+pub(super) const TOGETHER: usize = if cfg!(test) { 4 } else { 1_024 };
 
 /// The nodes on the paths of some leaves: for each depth those that have not been taken, from left to right.
 pub(super) struct Found<'a> {
@@ -61,13 +61,13 @@ pub(super) fn find<'a, R: NodeReader>(
         if visits.is_empty() {
             break;
         }
-        let nodes = visits
-            .iter()
-            .map(|visit| {
-                let id = NodeId::new(visit.version, depth, &leaves[visit.first].place);
-                names.push(id);
-                read(reader, &id)
-            })
+        let before = names.len();
+        let id = |visit: &Visit| NodeId::new(visit.version, depth, &leaves[visit.first].place);
+        names.extend(visits.iter().map(id));
+        let names = &names[before..];
+        let nodes = reader.nodes(names)?.into_iter().zip(names);
+        let nodes = nodes
+            .map(|(node, id)| there(node, id))
             .collect::<anyhow::Result<Vec<_>>>()?;
         let mut below = Vec::with_capacity(visits.len());
         for (visit, node) in visits.iter().zip(&nodes) {
@@ -95,7 +95,10 @@ pub(super) fn find<'a, R: NodeReader>(
 
 /// A node that another one says is there.
 pub(super) fn read<'a, R: NodeReader>(reader: &'a R, id: &NodeId) -> anyhow::Result<ReadNode<'a>> {
-    let node = reader.node(id)?;
+    there(reader.node(id)?, id)
+}
+
+fn there<'a>(node: Option<ReadNode<'a>>, id: &NodeId) -> anyhow::Result<ReadNode<'a>> {
     node.with_context(|| format!("the tree has no node {id:?}"))
 }
 

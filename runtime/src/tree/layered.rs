@@ -87,6 +87,21 @@ impl<R: NodeReader> NodeReader for Layered<R> {
             None => self.base.node(id),
         }
     }
+
+    fn nodes(&self, ids: &[NodeId]) -> anyhow::Result<Vec<Option<ReadNode<'_>>>> {
+        let own = ids.iter().map(|id| self.own_node(id).map(ReadNode::Lent));
+        let mut nodes: Vec<_> = own.collect();
+        let below: Vec<_> = ids
+            .iter()
+            .zip(&mut nodes)
+            .filter(|(_, node)| node.is_none())
+            .collect();
+        let names: Vec<_> = below.iter().map(|(id, _)| **id).collect();
+        for ((_, node), found) in below.into_iter().zip(self.base.nodes(&names)?) {
+            *node = found;
+        }
+        Ok(nodes)
+    }
 }
 
 impl<R: HasPreimage> HasPreimage for Layered<R> {

@@ -1,10 +1,10 @@
 //! The authenticated state: a Jellyfish Merkle tree over SHA-256, one version a block height.
 //!
-//! A record lies under the SHA-256 of its encoded [`StateKey`]; a leaf commits to that hash and the
-//! SHA-256 of the record. Every height stays readable as long as its nodes are kept. The tree is
+//! A record lies at the [`place`](StateKey::place) of its key; a leaf commits to the place and to the SHA-256 of the
+//! encoded [`StateKey`] with the record behind it. Every height stays readable as long as its nodes are kept. The tree is
 //! written in [`TreeBatch`]es, one a block ([`apply`], by the descent of `update.rs`); [`Layered`]
 //! stacks batches that are not written yet over a store, so that blocks execute before they are final.
-//! Proofs are ICS-23 (`proof.rs`).
+//! Proofs are ICS-23 (made in `prove.rs`, checked in `proof.rs`).
 
 mod batch;
 mod borrowed;
@@ -16,7 +16,9 @@ mod layered;
 mod memory;
 mod node;
 mod nodes;
+mod path;
 mod proof;
+mod prove;
 mod reader;
 mod snapshot;
 mod update;
@@ -27,21 +29,32 @@ pub use id::NodeId;
 pub use layered::Layered;
 pub use memory::MemoryTree;
 pub use node::{EncodedNode, NodeView, ReadNode};
-pub use proof::{MAX_STATE_PROOF_BYTES, ProofError, StateProof, prove};
+pub use proof::{MAX_STATE_PROOF_BYTES, ProofError, StateProof};
+pub use prove::prove;
 pub use reader::NodeReader;
 pub use snapshot::{CHUNK_BYTES, ChunkError, RestoredChunk, StateChunk, check_chunk, read_chunk};
 
 use crate::{StateError, StateKey, StateReader};
 use cairn_crypto::Digest;
 use jmt::{JellyfishMerkleTree, KeyHash, storage::TreeReader};
-use sha2::{Digest as _, Sha256};
+use sha2::Sha256;
 
 /// The tree's hash function.
 pub(crate) type Tree<'a, R> = JellyfishMerkleTree<'a, R, Sha256>;
 
-/// The place of a key in the tree.
+/// The place of an encoded key. Bytes that are no key have one as well, so that what somebody else sent can be held against
+/// a root.
 pub(crate) fn place(encoded_key: &[u8]) -> KeyHash {
-    KeyHash(Sha256::digest(encoded_key).into())
+    let place = match StateKey::decode(encoded_key) {
+        Ok(key) => key.place_of(encoded_key),
+        Err(_) => Digest::of(encoded_key),
+    };
+    KeyHash(*place.as_bytes())
+}
+
+/// What a leaf commits to by its SHA-256: the encoded key, which says itself where it ends, and the record.
+fn committed(encoded_key: &[u8], record: &[u8]) -> Vec<u8> {
+    [encoded_key, record].concat()
 }
 
 pub(crate) fn unreadable(height: u64, error: &anyhow::Error) -> StateError {
@@ -89,7 +102,7 @@ impl<R: TreeReader> StateAt<R> {
 impl<R: TreeReader> StateReader for StateAt<R> {
     fn get(&self, key: &StateKey) -> Result<Option<Vec<u8>>, StateError> {
         self.reader
-            .get_value_option(self.height, place(&key.encode()))
+            .get_value_option(self.height, KeyHash(*key.place().as_bytes()))
             .map_err(|error| unreadable(self.height, &error))
     }
 }

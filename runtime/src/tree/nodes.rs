@@ -1,4 +1,7 @@
 //! The nodes that one height wrote, all in a few pieces of memory.
+//!
+//! Pieces are small enough for an allocator to use them again for the next block: memory that comes from the system
+//! costs more to make than the nodes in it.
 
 use super::branch::{Branch, Changes, MAX_BRANCH};
 use super::id::NodeId;
@@ -20,7 +23,8 @@ struct Level {
     entries: Vec<Entry>,
     /// The paths, where a `u64` does not hold them; otherwise empty.
     paths: Vec<[u8; 32]>,
-    bytes: Vec<u8>,
+    /// The nodes' bytes; none lies in two pieces.
+    pieces: Vec<Vec<u8>>,
     /// Where the entries begin whose paths begin with 0, 1, 2 ... : paths are hashes, so with about as many
     /// beginnings as entries a node is found in one step, and in few if somebody has chosen the paths.
     starts: Vec<u32>,
@@ -30,9 +34,14 @@ struct Level {
 struct Entry {
     /// The first sixteen nibbles of the path, with zeros behind.
     head: u64,
-    /// Where its bytes end, and the next one's begin.
-    end: usize,
+    /// Where its bytes lie.
+    piece: u16,
+    len: u16,
+    start: u32,
 }
+
+/// Bytes of the first piece of a depth, and of the largest: each has twice the size of the one before.
+const PIECE: std::ops::RangeInclusive<usize> = 4 << 10..=256 << 10;
 
 impl TreeNodes {
     pub(super) fn new(height: u64) -> Self {
@@ -42,23 +51,17 @@ impl TreeNodes {
         }
     }
 
-    /// With room for what so many leaves bring: no depth has more nodes than leaves or than sixteen times the depth
-    /// above. Room that is not used is never touched.
+    /// With room for the names of what so many leaves bring: no depth has more nodes than leaves or than sixteen times
+    /// the depth above.
     pub(super) fn for_leaves(height: u64, leaves: usize) -> Self {
         let mut nodes = Self::new(height);
         let (mut depth, mut count) = (0, 1);
         while count < leaves {
-            nodes.reserve(depth, count);
+            nodes.level(depth).entries.reserve(count);
             (depth, count) = (depth + 1, count * 16);
         }
-        nodes.reserve(depth, leaves);
+        nodes.level(depth).entries.reserve(leaves);
         nodes
-    }
-
-    fn reserve(&mut self, depth: usize, nodes: usize) {
-        let level = self.level(depth);
-        level.entries.reserve(nodes);
-        level.bytes.reserve(nodes * MAX_BRANCH);
     }
 
     pub(super) fn height(&self) -> u64 {
@@ -67,9 +70,7 @@ impl TreeNodes {
 
     /// Adds a leaf right of all others of its depth.
     pub(super) fn push_leaf(&mut self, depth: usize, place: &[u8; 32], value_hash: &[u8; 32]) {
-        let level = self.level(depth);
-        push_leaf(&mut level.bytes, place, value_hash);
-        level.close(depth, place);
+        (self.level(depth)).add(depth, place, |bytes| push_leaf(bytes, place, value_hash));
     }
 
     /// Adds what an inner node becomes right of all others of its depth, on the path to `place`. Returns its
@@ -81,17 +82,14 @@ impl TreeNodes {
         old: Branch<'_>,
         changes: &Changes,
     ) -> ([u8; 32], u64) {
-        let level = self.level(depth);
-        let hash_and_count = old.push_changed(changes, &mut level.bytes);
-        level.close(depth, place);
-        hash_and_count
+        (self.level(depth)).add(depth, place, |bytes| old.push_changed(changes, bytes))
     }
 
     /// Adds a node right of all others of its depth.
     pub(super) fn push(&mut self, id: &NodeId, node: NodeView<'_>) {
-        let level = self.level(id.depth());
-        level.bytes.extend_from_slice(node.in_memory());
-        level.close(id.depth(), id.place());
+        (self.level(id.depth())).add(id.depth(), id.place(), |bytes| {
+            bytes.extend_from_slice(node.in_memory());
+        });
     }
 
     fn level(&mut self, depth: usize) -> &mut Level {
@@ -128,14 +126,34 @@ impl TreeNodes {
 }
 
 impl Level {
-    /// Ends the node whose bytes were added last.
-    fn close(&mut self, depth: usize, place: &[u8; 32]) {
-        let (head, end) = (head(depth, place), self.bytes.len());
-        self.entries.push(Entry { head, end });
+    /// Adds the node that `write` appends.
+    fn add<T>(
+        &mut self,
+        depth: usize,
+        place: &[u8; 32],
+        write: impl FnOnce(&mut Vec<u8>) -> T,
+    ) -> T {
+        let last = self.pieces.last();
+        if last.is_none_or(|piece| piece.capacity() - piece.len() < MAX_BRANCH) {
+            let size = last.map_or(*PIECE.start(), |piece| 2 * piece.capacity());
+            self.pieces.push(Vec::with_capacity(size.min(*PIECE.end())));
+        }
+        let number = self.pieces.len() - 1;
+        let piece = &mut self.pieces[number];
+        let start = piece.len();
+        let written = write(piece);
+        self.entries.push(Entry {
+            head: head(depth, place),
+            // 16 GiB of one depth and one block.
+            piece: u16::try_from(number).expect("a block has fewer nodes"),
+            len: (piece.len() - start) as u16,
+            start: start as u32,
+        });
         if depth > SHORT {
             let id = NodeId::new(0, depth, place);
             self.paths.push(*id.place());
         }
+        written
     }
 
     fn index(&mut self, depth: usize) {
@@ -173,10 +191,10 @@ impl Level {
     }
 
     fn node(&self, index: usize) -> NodeView<'_> {
-        let start = index
-            .checked_sub(1)
-            .map_or(0, |before| self.entries[before].end);
-        NodeView::new(&self.bytes[start..self.entries[index].end])
+        let entry = self.entries[index];
+        let start = entry.start as usize;
+        let piece = &self.pieces[usize::from(entry.piece)];
+        NodeView::new(&piece[start..start + usize::from(entry.len)])
     }
 
     fn id(&self, height: u64, depth: usize, index: usize) -> NodeId {

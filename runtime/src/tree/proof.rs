@@ -1,26 +1,26 @@
 //! Proofs of what the state holds, in ICS-23 form, checked offline.
 //!
 //! A proof travels as the protobuf bytes of an ICS-23 `CommitmentProof`, so that verifiers in other
-//! languages can read it. It is checked twice: by the `ics23` crate against [`jmt::ics23_spec`], and
+//! languages can read it. Its key is the record's place (32 bytes), its value the encoded key with the record behind
+//! it. It is checked twice: by the `ics23` crate against the specification of the tree, and
 //! before that by this file, which is stricter in three ways. The bytes have to be the canonical
 //! encoding (protobuf tolerates unknown fields and several orders; here one changed bit fails). Every
-//! step has to turn the way that the hash of its key says (ICS-23 leaves the directions free). And
+//! step has to turn the way that its place says (ICS-23 leaves the directions free). And
 //! the paths of an absence proof have to part where their keys do, which also keeps the crate's
 //! neighbour check away from its panic on paths that never part.
 
-use super::hash::{INNER_PREFIX, LEAF_PREFIX};
-use super::{Tree, unreadable};
-use crate::{StateError, StateKey};
+use super::committed;
+use super::hash::{EMPTY, INNER_PREFIX, LEAF_PREFIX};
+use crate::StateKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::Digest;
 use ics23::commitment_proof::Proof;
 use ics23::{
-    CommitmentProof, ExistenceProof, HashOp, HostFunctionsManager, InnerOp, LeafOp, LengthOp,
-    NonExistenceProof,
+    CommitmentProof, ExistenceProof, HashOp, HostFunctionsManager, InnerOp, InnerSpec, LeafOp,
+    LengthOp, NonExistenceProof, ProofSpec,
 };
-use jmt::storage::{HasPreimage, TreeReader};
 use prost::Message as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::io::{self, Read};
@@ -31,7 +31,7 @@ use thiserror::Error;
 /// ([`TRANSACTION_BYTES_CEILING`](crate::params::TRANSACTION_BYTES_CEILING)).
 pub const MAX_STATE_PROOF_BYTES: usize = 1024 * 1024;
 
-/// Bits of a key's hash, and so the longest path.
+/// Bits of a place, and so the longest path.
 const PLACE_BITS: usize = 256;
 
 /// An ICS-23 proof that a record is in the state, or that there is none, as protobuf bytes.
@@ -89,22 +89,52 @@ pub enum ProofError {
     },
 }
 
-/// Reads the record at `key` at `height`, and proves it or its absence.
-///
-/// # Errors
-/// [`StateError::Unreadable`] if the reader lacks that height.
-pub fn prove<R: TreeReader + HasPreimage>(
-    reader: &R,
-    height: u64,
-    key: &StateKey,
-) -> Result<(Option<Vec<u8>>, StateProof), StateError> {
-    let (value, proof) = Tree::new(reader)
-        .get_with_ics23_proof(key.encode(), height)
-        .map_err(|error| unreadable(height, &error))?;
-    Ok((value, StateProof(proof.encode_to_vec())))
+/// The form of every leaf: of the place and of the SHA-256 of key and record.
+pub(super) fn leaf_form() -> LeafOp {
+    LeafOp {
+        hash: HashOp::Sha256.into(),
+        prehash_key: HashOp::NoHash.into(),
+        prehash_value: HashOp::Sha256.into(),
+        length: LengthOp::NoPrefix.into(),
+        prefix: LEAF_PREFIX.to_vec(),
+    }
+}
+
+/// The tree's ICS-23 specification: that of `jmt` but for two things. Its keys are places, which are hashes already; and a
+/// path may be as deep as places are long, so that nobody who looks for places with a long common beginning makes
+/// records that cannot be proved.
+fn spec() -> ProofSpec {
+    let prefix = INNER_PREFIX.len() as i32;
+    ProofSpec {
+        leaf_spec: Some(leaf_form()),
+        inner_spec: Some(InnerSpec {
+            hash: HashOp::Sha256.into(),
+            child_order: vec![0, 1],
+            min_prefix_length: prefix,
+            max_prefix_length: prefix,
+            child_size: Digest::LEN as i32,
+            empty_child: EMPTY.to_vec(),
+        }),
+        min_depth: 0,
+        max_depth: PLACE_BITS as i32,
+        prehash_key_before_comparison: false,
+    }
+}
+
+/// A key's encoding and its place.
+fn located(key: &StateKey) -> (Vec<u8>, Vec<u8>) {
+    let encoded = key.encode();
+    let place = key.place_of(&encoded);
+    (encoded, place.as_bytes().to_vec())
 }
 
 impl StateProof {
+    /// Of a proof that was made here.
+    pub(super) fn of(proof: Proof) -> Self {
+        let proof = CommitmentProof { proof: Some(proof) };
+        Self(proof.encode_to_vec())
+    }
+
     /// Takes protobuf bytes of any origin. What they prove is checked by the `verify` functions.
     ///
     /// # Errors
@@ -142,11 +172,12 @@ impl StateProof {
                 got: kind(&proof),
             });
         };
-        let encoded = key.encode();
-        if existence.key != encoded {
+        let (encoded, place) = located(key);
+        if existence.key != place {
             return Err(wrong_key(key));
         }
-        if existence.value != value {
+        let committed = committed(&encoded, value);
+        if existence.value != committed {
             return Err(ProofError::WrongValue {
                 key: format!("{key:?}"),
             });
@@ -154,10 +185,10 @@ impl StateProof {
         check_existence(existence)?;
         let proven = ics23::verify_membership::<HostFunctionsManager>(
             &proof,
-            &jmt::ics23_spec(),
+            &spec(),
             &root.as_bytes().to_vec(),
-            &encoded,
-            value,
+            &place,
+            &committed,
         );
         if proven {
             Ok(())
@@ -178,16 +209,16 @@ impl StateProof {
                 got: kind(&proof),
             });
         };
-        let encoded = key.encode();
-        if absence.key != encoded {
+        let (_, place) = located(key);
+        if absence.key != place {
             return Err(wrong_key(key));
         }
         check_absence(absence)?;
         let proven = ics23::verify_non_membership::<HostFunctionsManager>(
             &proof,
-            &jmt::ics23_spec(),
+            &spec(),
             &root.as_bytes().to_vec(),
-            &encoded,
+            &place,
         );
         if proven {
             Ok(())
@@ -223,33 +254,34 @@ fn wrong_key(key: &StateKey) -> ProofError {
     }
 }
 
+/// A proof's key.
+fn place(key: &[u8]) -> Result<Digest, ProofError> {
+    let place = key.try_into().map(Digest::new);
+    place.map_err(|_| ProofError::WrongPath {
+        reason: "its key is not 32 bytes long",
+    })
+}
+
 /// Bit `index` of a place, the most significant bit of the first byte being bit 0.
 fn bit(place: &Digest, index: usize) -> bool {
     place.as_bytes()[index / 8] >> (7 - index % 8) & 1 == 1
 }
 
-/// A leaf of exactly the specified form, under a path that turns as the key's hash says.
+/// A leaf of exactly the specified form, under a path that turns as its place says.
 fn check_existence(proof: &ExistenceProof) -> Result<Digest, ProofError> {
-    let leaf = LeafOp {
-        hash: HashOp::Sha256.into(),
-        prehash_key: HashOp::Sha256.into(),
-        prehash_value: HashOp::Sha256.into(),
-        length: LengthOp::NoPrefix.into(),
-        prefix: LEAF_PREFIX.to_vec(),
-    };
     let wrong = |reason| ProofError::WrongPath { reason };
-    if proof.leaf.as_ref() != Some(&leaf) {
+    if proof.leaf.as_ref() != Some(&leaf_form()) {
         return Err(wrong("its leaf is of another form"));
     }
     let depth = proof.path.len();
     if depth > PLACE_BITS {
         return Err(wrong("it has more than 256 steps"));
     }
-    let place = Digest::of(&proof.key);
+    let place = place(&proof.key)?;
     // The path runs from the leaf up, so its first step is the deepest bit.
     for (step, index) in proof.path.iter().zip((0..depth).rev()) {
         if !is_step(step, bit(&place, index)) {
-            return Err(wrong("a step turns away from its key"));
+            return Err(wrong("a step turns away from its place"));
         }
     }
     Ok(place)
@@ -272,7 +304,7 @@ fn is_step(step: &InnerOp, from_right: bool) -> bool {
 /// Neighbours on both sides of the key, or on one; two have to part where their keys do.
 fn check_absence(proof: &NonExistenceProof) -> Result<(), ProofError> {
     let wrong = |reason| ProofError::WrongPath { reason };
-    let key = Digest::of(&proof.key);
+    let key = place(&proof.key)?;
     let left = proof.left.as_ref().map(check_existence).transpose()?;
     let right = proof.right.as_ref().map(check_existence).transpose()?;
     if left.is_some_and(|left| left >= key) || right.is_some_and(|right| right <= key) {

@@ -10,4 +10,12 @@ pub trait NodeReader: TreeReader {
     /// # Errors
     /// When the store cannot be read.
     fn node(&self, id: &NodeId) -> anyhow::Result<Option<ReadNode<'_>>>;
+
+    /// The same of several nodes, in their order: a reader that has to wait for them waits for all at once.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    fn nodes(&self, ids: &[NodeId]) -> anyhow::Result<Vec<Option<ReadNode<'_>>>> {
+        ids.iter().map(|id| self.node(id)).collect()
+    }
 }

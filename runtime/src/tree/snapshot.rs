@@ -10,7 +10,7 @@
 //! with its own last leaf, which is sent again.
 
 use super::node::EncodedNode;
-use super::{Tree, place, root, unreadable};
+use super::{Tree, committed, place, root, unreadable};
 use crate::StateError;
 use anyhow::bail;
 use borsh::{BorshDeserialize, BorshSerialize};
@@ -171,7 +171,7 @@ pub fn check_chunk<R: TreeReader + Send + Sync + 'static>(
         .collect();
     let leaves = values
         .iter()
-        .map(|(place, _, value)| (*place, value.clone()));
+        .map(|(place, key, value)| (*place, committed(key, value)));
 
     let target = Arc::new(Target {
         reader,

@@ -185,7 +185,7 @@ impl<R: NodeReader> Updater<'_, R> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
@@ -197,8 +197,17 @@ mod tests {
     use sha2::{Digest as _, Sha256};
     use std::collections::{BTreeMap, BTreeSet};
 
+    /// A store of nodes and nothing else.
     #[derive(Default)]
-    struct Nodes(BTreeMap<NodeKey, Node>);
+    pub(in crate::tree) struct Nodes(BTreeMap<NodeKey, Node>);
+
+    impl Nodes {
+        pub(in crate::tree) fn keep(&mut self, update: &Update) {
+            let nodes = update.nodes.iter();
+            self.0
+                .extend(nodes.map(|(id, node)| (id.key(), node.decode())));
+        }
+    }
 
     impl NodeReader for Nodes {
         fn node(&self, id: &NodeId) -> anyhow::Result<Option<ReadNode<'_>>> {
@@ -222,7 +231,7 @@ mod tests {
     }
 
     /// Places that agree in their first bits, or in nearly all of them.
-    fn place() -> impl Strategy<Value = [u8; 32]> {
+    pub(in crate::tree) fn place() -> impl Strategy<Value = [u8; 32]> {
         let byte = prop::sample::select(vec![0x00, 0x01, 0x10, 0xff]);
         (byte.clone(), byte.clone(), byte).prop_map(|(first, second, last)| {
             let mut place = [0; 32];
@@ -298,8 +307,7 @@ mod tests {
         let mut store = Nodes::default();
         assert!(insert(&store, 1, Some(0), &[leaf(1)]).is_err());
         let first = insert(&store, 0, None, &[leaf(1), leaf(2)]).unwrap();
-        let nodes = first.nodes.iter();
-        store.0 = nodes.map(|(id, node)| (id.key(), node.decode())).collect();
+        store.keep(&first);
         assert!(insert(&store, 1, Some(0), &[leaf(1)]).is_ok());
         let moved = store.0[&NodeId::new(0, 2, &[2; 32]).key()].clone();
         store.0.insert(NodeId::new(0, 2, &[1; 32]).key(), moved);

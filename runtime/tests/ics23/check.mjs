@@ -1,12 +1,10 @@
-// Reads cases from stdin, one JSON object a line: {root, key, value, proof}, byte strings in hex, value null where absence
-// is claimed. Answers with one line each: "true", or "false" and the reason.
+// Reads cases from stdin, one JSON object a line: {root, key, value, proof}, byte strings in hex, key being the place and
+// value the encoded key with the record behind it, or null where absence is claimed. Answers with one line each: "true", or "false" and the reason.
 //
-// The library is of a time before two fields of the specification's ProofSpec, which this tree needs:
-// prehash_key_before_comparison and empty_child. Both are reduced to what it knows: keys are hashed before they are handed
-// over (the leaf's hash stays what it was), and a step whose sibling is the empty subtree is left out where the
-// specification skips it, in the search for what lies between two neighbours.
+// The library is of a time before a field of the specification's ProofSpec that this tree needs: empty_child. It is reduced
+// to what it knows: a step whose sibling is the empty subtree is left out where the specification skips it, in the search
+// for what lies between two neighbours.
 import { createRequire } from "node:module";
-import { createHash } from "node:crypto";
 import { createInterface } from "node:readline";
 
 const require = createRequire(new URL("file://" + process.argv[2] + "/"));
@@ -31,23 +29,10 @@ const spec = {
     minPrefixLength: INNER.length,
     maxPrefixLength: INNER.length,
   },
-  maxDepth: 64,
+  maxDepth: 256,
 };
 
-const sha256 = (bytes) => createHash("sha256").update(bytes).digest();
-
-// The same proof over the key's hash: what the leaf did first is done already.
-function withHashedKey(proof) {
-  if (!proof.leaf || proof.leaf.prehashKey !== HashOp.SHA256) throw new Error("the leaf does not hash its key");
-  const leaf = ics23.LeafOp.create({ ...proof.leaf, prehashKey: HashOp.NO_HASH });
-  return ics23.ExistenceProof.create({ ...proof, key: sha256(proof.key), leaf });
-}
-
-function exists(proof, root) {
-  const hashed = withHashedKey(proof);
-  verifyExistence(hashed, spec, root, hashed.key, proof.value);
-  return hashed;
-}
+const exists = (proof, root) => verifyExistence(proof, spec, root, proof.key, proof.value);
 
 const isLeftChild = (step) => step.prefix.length === INNER.length && step.suffix.length === 32;
 const isRightChild = (step) => step.prefix.length === INNER.length + 32 && step.suffix.length === 0;
@@ -74,12 +59,12 @@ function edge(path, onEdge, skipped) {
 }
 
 function absent(proof, root, key) {
-  const hash = sha256(key);
-  const left = proof.left && exists(proof.left, root);
-  const right = proof.right && exists(proof.right, root);
+  const { left, right } = proof;
+  if (left) exists(left, root);
+  if (right) exists(right, root);
   if (!left && !right) throw new Error("no neighbour");
-  if (left && Buffer.compare(left.key, hash) >= 0) throw new Error("the left neighbour is not on the left");
-  if (right && Buffer.compare(hash, right.key) >= 0) throw new Error("the right neighbour is not on the right");
+  if (left && Buffer.compare(left.key, key) >= 0) throw new Error("the left neighbour is not on the left");
+  if (right && Buffer.compare(key, right.key) >= 0) throw new Error("the right neighbour is not on the right");
   if (!left) edge(right.path, isLeftChild, emptyLeft);
   else if (!right) edge(left.path, isRightChild, emptyRight);
   else neighbours(left.path, right.path);

@@ -75,8 +75,8 @@ fn main() -> anyhow::Result<()> {
     if all || arguments.execution_only {
         // With --quick, the million takes most of the time.
         let (models, blocks): (&[usize], _) = match arguments.quick {
-            true => (&[100_000], 5),
-            false => (&[100_000, 1_000_000], 21),
+            true => (&[100_000], 8),
+            false => (&[100_000, 1_000_000], 32),
         };
         report.executions = execution::measure(models, blocks)?;
         report.executions.iter().for_each(tell);
