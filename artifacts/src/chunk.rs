@@ -9,6 +9,7 @@
 
 use std::fmt;
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::rand;
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::aead::{self, NONCE_LEN, TAG_LEN};
@@ -83,6 +84,23 @@ impl ContentTag {
     }
 }
 
+/// Makes the tag of a plaintext that comes piece by piece.
+pub(crate) struct TagHasher(blake3::Hasher);
+
+impl TagHasher {
+    pub(crate) fn new() -> Self {
+        Self(blake3::Hasher::new())
+    }
+
+    pub(crate) fn update(&mut self, piece: &[u8]) {
+        self.0.update(piece);
+    }
+
+    pub(crate) fn finish(&self) -> ContentTag {
+        ContentTag(*self.0.finalize().as_bytes())
+    }
+}
+
 /// The place of a chunk in its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct Place {
@@ -117,6 +135,19 @@ pub fn seal(secret: &FileSecret, place: Place, buffer: &mut Vec<u8>) -> ContentT
     aead::seal_in_place(&key, &[0; NONCE_LEN], &[], buffer)
         .expect("a chunk is far below the limit of AES-GCM");
     tag
+}
+
+/// As [`seal`], for a plaintext whose tag is known. It is followed by [`SEAL_OVERHEAD`] bytes of any content, which are
+/// overwritten.
+pub(crate) fn seal_tagged(secret: &FileSecret, place: Place, tag: &ContentTag, buffer: &mut [u8]) {
+    let (plaintext, seal) = buffer.split_at_mut(buffer.len() - SEAL_OVERHEAD);
+    let key = UnboundKey::new(&AES_256_GCM, key(secret, place, tag).as_slice())
+        .expect("the key has the length of AES-256");
+    let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
+    let made = LessSafeKey::new(key)
+        .seal_in_place_separate_tag(nonce, Aad::empty(), plaintext)
+        .expect("a chunk is far below the limit of AES-GCM");
+    seal.copy_from_slice(made.as_ref());
 }
 
 /// Decrypts a blob in place; `tag` is what [`seal`] returned.
@@ -245,6 +276,14 @@ mod tests {
             let mut blob = content.clone();
             let tag = seal(&secret, place, &mut blob);
             prop_assert_eq!(blob.len(), content.len() + SEAL_OVERHEAD);
+
+            let mut pieces = TagHasher::new();
+            content.chunks(7).for_each(|piece| pieces.update(piece));
+            prop_assert_eq!(pieces.finish(), tag);
+            let mut tagged = content.clone();
+            tagged.resize(blob.len(), 1);
+            seal_tagged(&secret, place, &tag, &mut tagged);
+            prop_assert_eq!(&tagged, &blob);
 
             let mut opened = blob.clone();
             open(&secret, place, &tag, &mut opened).unwrap();

@@ -17,6 +17,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -34,6 +35,10 @@ use crate::uncached;
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Pieces of a body that may wait for the disk.
 const WAITING_PIECES: usize = 16;
+/// Most threads that sync folders.
+const SYNCING_THREADS: usize = 8;
+/// Fewest folders that are worth a thread.
+const LEAST_SHARE: usize = 16;
 /// How often it is noted that a blob is asked for.
 const USE_NOTED_EVERY: Duration = Duration::from_secs(10 * 60);
 /// Blobs that a listing may be ahead of its reader.
@@ -423,13 +428,31 @@ impl Folder {
             .unsettled
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        while let Some(folder) = unsettled.first().cloned() {
-            File::open(&folder)
-                .and_then(|open| open.sync_all())
-                .map_err(self.io("sync", &folder))?;
-            unsettled.remove(&folder);
-        }
+        let folders: Vec<&PathBuf> = unsettled.iter().collect();
+        // Nearly all of it is waiting for the disk, which does several at a time.
+        let share = folders.len().div_ceil(SYNCING_THREADS).max(LEAST_SHARE);
+        let sync = |share: &[&PathBuf]| share.iter().try_for_each(|folder| self.sync(folder));
+        std::thread::scope(|scope| {
+            let (own, others) = folders.split_at(share.min(folders.len()));
+            let mut threads = Vec::with_capacity(SYNCING_THREADS);
+            for share in others.chunks(share) {
+                let thread = thread::Builder::new().spawn_scoped(scope, move || sync(share));
+                threads.push(thread.map_err(self.io("sync", &self.path))?);
+            }
+            sync(own)?;
+            (threads.into_iter()).try_for_each(|thread| {
+                let synced = thread.join();
+                synced.unwrap_or_else(|_| Err(self.stopped()))
+            })
+        })?;
+        unsettled.clear();
         Ok(())
+    }
+
+    fn sync(&self, folder: &Path) -> Result<(), StoreError> {
+        File::open(folder)
+            .and_then(|open| open.sync_all())
+            .map_err(self.io("sync", folder))
     }
 
     /// Moves a damaged copy out of the way, unless a sound one has taken its place meanwhile. What the

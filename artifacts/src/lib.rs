@@ -55,6 +55,7 @@
 #![forbid(unsafe_code)]
 
 mod any;
+mod buffer;
 pub mod cache;
 pub mod chunk;
 mod disk;

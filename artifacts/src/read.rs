@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use cairn_crypto::{Digest, Hasher};
 use tokio::sync::mpsc::{Receiver, Sender};
 
-use crate::chunk::{self, Place, SEAL_OVERHEAD};
+use crate::buffer::Buffer;
+use crate::chunk::{self, ContentTag, Place, TagHasher};
 use crate::error::PackageError;
 
-const HASH_BUFFER: usize = 256 * 1024;
+/// Bytes that are read and hashed before the next ones are: they are still in the core's cache.
+const PIECE: usize = 256 * 1024;
 
 /// A file to read.
 #[derive(Clone, Debug)]
@@ -28,7 +30,9 @@ pub(crate) enum Step {
     Chunk {
         source: usize,
         place: Place,
-        data: Vec<u8>,
+        /// Of a chunk of several, if the reader was to make tags.
+        tag: Option<ContentTag>,
+        data: Buffer,
     },
     /// A file is read to its end. The digest of a file of one chunk is the chunk's, and is left to
     /// whoever hashes that.
@@ -40,14 +44,15 @@ pub(crate) enum Step {
 }
 
 /// Reads all sources into buffers taken from `buffers`, whose number bounds the memory in use, and
-/// hands them to `steps`. Ends early without an error when the other side has gone.
+/// hands them to `steps`, with their tags if it is to make them. Ends early without an error when the other side has gone.
 pub(crate) fn read_all(
     sources: &[Source],
-    buffers: &mut Receiver<Vec<u8>>,
+    tagged: bool,
+    buffers: &mut Receiver<Buffer>,
     steps: &Sender<Step>,
 ) -> Result<(), PackageError> {
     for (number, source) in sources.iter().enumerate() {
-        if read_one(number, source, buffers, steps)?.is_none() {
+        if read_one(number, source, tagged, buffers, steps)?.is_none() {
             break;
         }
     }
@@ -58,7 +63,8 @@ pub(crate) fn read_all(
 fn read_one(
     number: usize,
     source: &Source,
-    buffers: &mut Receiver<Vec<u8>>,
+    tagged: bool,
+    buffers: &mut Receiver<Buffer>,
     steps: &Sender<Step>,
 ) -> Result<Option<()>, PackageError> {
     let failed = |error: io::Error| match error.kind() {
@@ -74,16 +80,20 @@ fn read_one(
         let Some(mut data) = buffers.blocking_recv() else {
             return Ok(None);
         };
-        // Room for the tag from the start, so that sealing does not move the chunk.
-        data.reserve_exact((length + SEAL_OVERHEAD).saturating_sub(data.len()));
-        data.resize(length, 0);
-        file.read_exact(&mut data).map_err(failed)?;
-        if let Some(hasher) = &mut hasher {
-            hasher.update(&data);
+        let mut tagger = (tagged && hasher.is_some()).then(TagHasher::new);
+        for piece in data.resize(length).chunks_mut(PIECE) {
+            file.read_exact(piece).map_err(failed)?;
+            if let Some(hasher) = &mut hasher {
+                hasher.update(piece);
+            }
+            if let Some(tagger) = &mut tagger {
+                tagger.update(piece);
+            }
         }
         let step = Step::Chunk {
             source: number,
             place: Place::of(size, index),
+            tag: tagger.map(|tagger| tagger.finish()),
             data,
         };
         if steps.blocking_send(step).is_err() {
@@ -112,7 +122,7 @@ fn changed(source: &Source) -> PackageError {
 /// Size and SHA-256 of a file.
 pub(crate) fn hash_file(path: &Path) -> Result<(u64, Digest), PackageError> {
     let mut file = File::open(path).map_err(PackageError::io("open", path))?;
-    let mut buffer = vec![0; HASH_BUFFER];
+    let mut buffer = vec![0; PIECE];
     let mut hasher = Hasher::new();
     let mut size = 0;
     loop {
@@ -124,6 +134,46 @@ pub(crate) fn hash_file(path: &Path) -> Result<(u64, Digest), PackageError> {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(PackageError::io("read", path)(error)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::chunk::CHUNK_SIZE;
+    use tokio::sync::mpsc;
+
+    #[test]
+    fn chunks_come_in_order_with_their_tags_and_the_digest_of_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model");
+        let content: Vec<u8> = (0..CHUNK_SIZE + PIECE + 5)
+            .map(|number| (number % 251) as u8)
+            .collect();
+        std::fs::write(&path, &content).unwrap();
+        let name = "model".to_owned();
+        let sources = [Source { name, path }];
+        for tagged in [true, false] {
+            let (free, mut buffers) = mpsc::channel(2);
+            let (steps, mut told) = mpsc::channel(3);
+            for _ in 0..2 {
+                free.try_send(Buffer::default()).unwrap();
+            }
+            read_all(&sources, tagged, &mut buffers, &steps).unwrap();
+            for expected in content.chunks(CHUNK_SIZE) {
+                let Step::Chunk { tag, data, .. } = told.try_recv().unwrap() else {
+                    panic!("the file is longer");
+                };
+                assert_eq!(data.as_ref(), expected);
+                assert_eq!(tag, tagged.then(|| ContentTag::of(expected)));
+            }
+            let Step::End { size, digest, .. } = told.try_recv().unwrap() else {
+                panic!("the file is shorter");
+            };
+            assert_eq!(size, content.len() as u64);
+            assert_eq!(digest, Some(Digest::of(&content)));
         }
     }
 }

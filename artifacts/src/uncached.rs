@@ -7,17 +7,18 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::unix::fs::FileExt;
 
 use bytes::Bytes;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::pwritev;
 
 /// What offsets, lengths and addresses of direct transfers are multiples of: at least the block of every disk.
-const BLOCK: usize = 4096;
+pub(crate) const BLOCK: usize = 4096;
 /// Shorter ones are not worth it.
 const LEAST: usize = 256 * 1024;
-/// Most bytes that are copied to an aligned address and written at once.
+/// Most bytes that are copied to an aligned address and written at once, if they are not at one already.
 const PIECE: usize = 4 * 1024 * 1024;
 
 thread_local! {
@@ -42,6 +43,9 @@ pub(crate) fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result
 
 /// Writes whole blocks, the last one filled up with zeros.
 fn write_direct(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    if start(bytes) == 0 {
+        return write_aligned(file, bytes, offset);
+    }
     ALIGNED.with_borrow_mut(|buffer| {
         let length = bytes.len().min(PIECE).next_multiple_of(BLOCK);
         if buffer.len() < length + BLOCK {
@@ -59,6 +63,21 @@ fn write_direct(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
         }
         Ok(())
     })
+}
+
+/// As [`write_direct`], from where the bytes are: only what does not fill a block is copied.
+fn write_aligned(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    let (whole, rest) = bytes.split_at(bytes.len() - bytes.len() % BLOCK);
+    let mut last = [0; 2 * BLOCK];
+    let start = start(&last);
+    let last = &mut last[start..][..rest.len().next_multiple_of(BLOCK)];
+    last[..rest.len()].copy_from_slice(rest);
+    let both = [IoSlice::new(whole), IoSlice::new(last)];
+    let written = pwritev(file, &both, offset)?;
+    let of_whole = written.min(whole.len());
+    let of_last = written - of_whole;
+    file.write_all_at(&whole[of_whole..], offset + of_whole as u64)?;
+    file.write_all_at(&last[of_last..], offset + (whole.len() + of_last) as u64)
 }
 
 /// The `length` bytes at `offset`; [`io::ErrorKind::UnexpectedEof`] if the file ends before.
@@ -85,7 +104,7 @@ pub(crate) fn read_exact_at(file: &File, length: usize, offset: u64) -> io::Resu
 }
 
 /// Where a buffer is aligned, of which a block is left over for that.
-fn start(buffer: &[u8]) -> usize {
+pub(crate) fn start(buffer: &[u8]) -> usize {
     buffer.as_ptr().align_offset(BLOCK).min(BLOCK)
 }
 
@@ -143,6 +162,27 @@ mod tests {
     fn what_is_written_is_read_on_a_disk_and_in_memory() {
         round_trip(tempfile::tempdir().unwrap().path());
         round_trip(tempfile::tempdir_in("/dev/shm").unwrap().path());
+    }
+
+    #[test]
+    fn what_is_aligned_is_written_from_where_it_is() {
+        for folder in [tempfile::tempdir(), tempfile::tempdir_in("/dev/shm")] {
+            let folder = folder.unwrap();
+            let mut memory = content(2 * LEAST + 3 * BLOCK);
+            let start = start(&memory);
+            for (number, length) in [LEAST, LEAST + 1, LEAST + 16, 2 * LEAST + BLOCK - 1]
+                .into_iter()
+                .enumerate()
+            {
+                memory[start] = number as u8;
+                let bytes = &memory[start..start + length];
+                let path = folder.path().join(number.to_string());
+                let file = File::create_new(&path).unwrap();
+                write_all_at(&file, bytes, 0).unwrap();
+                assert_eq!(std::fs::read(&path).unwrap(), bytes);
+                assert!(ALIGNED.with_borrow(Vec::is_empty), "a copy was made");
+            }
+        }
     }
 
     #[test]
