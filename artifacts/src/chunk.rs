@@ -9,7 +9,6 @@
 
 use std::fmt;
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::rand;
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::aead::{self, NONCE_LEN, TAG_LEN};
@@ -140,14 +139,9 @@ pub fn seal(secret: &FileSecret, place: Place, buffer: &mut Vec<u8>) -> ContentT
 /// As [`seal`], for a plaintext whose tag is known. It is followed by [`SEAL_OVERHEAD`] bytes of any content, which are
 /// overwritten.
 pub(crate) fn seal_tagged(secret: &FileSecret, place: Place, tag: &ContentTag, buffer: &mut [u8]) {
-    let (plaintext, seal) = buffer.split_at_mut(buffer.len() - SEAL_OVERHEAD);
-    let key = UnboundKey::new(&AES_256_GCM, key(secret, place, tag).as_slice())
-        .expect("the key has the length of AES-256");
-    let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
-    let made = LessSafeKey::new(key)
-        .seal_in_place_separate_tag(nonce, Aad::empty(), plaintext)
-        .expect("a chunk is far below the limit of AES-GCM");
-    seal.copy_from_slice(made.as_ref());
+    let key = key(secret, place, tag);
+    aead::seal_with_room(&key, &[0; NONCE_LEN], &[], buffer)
+        .expect("a chunk is far below the limit of AES-GCM and has room for its seal");
 }
 
 /// Decrypts a blob in place; `tag` is what [`seal`] returned.

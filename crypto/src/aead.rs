@@ -56,6 +56,34 @@ pub fn seal_in_place(
         .map_err(|_| AeadError::Encrypt { len })
 }
 
+/// As [`seal_in_place`], over a buffer that has the room for the tag already: its last 16 bytes, whatever they hold, are
+/// overwritten.
+///
+/// # Errors
+/// [`AeadError::TooShort`] if there is no room for the tag, or [`AeadError::Encrypt`].
+pub fn seal_with_room(
+    key: &[u8; KEY_LEN],
+    nonce: &[u8; NONCE_LEN],
+    associated: &[u8],
+    buffer: &mut [u8],
+) -> Result<(), AeadError> {
+    let len = buffer.len();
+    let (plaintext, room) = buffer
+        .split_last_chunk_mut::<TAG_LEN>()
+        .ok_or(AeadError::TooShort { len })?;
+    let tag = cipher(key)
+        .seal_in_place_separate_tag(
+            Nonce::assume_unique_for_key(*nonce),
+            Aad::from(associated),
+            plaintext,
+        )
+        .map_err(|_| AeadError::Encrypt {
+            len: plaintext.len(),
+        })?;
+    room.copy_from_slice(tag.as_ref());
+    Ok(())
+}
+
 /// Decrypts `buffer`, ciphertext and then tag, in place, and returns the plaintext, which is the
 /// buffer without its last 16 bytes. On an error the buffer is zeroed.
 ///
@@ -130,7 +158,15 @@ mod tests {
              1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39",
         )
         .unwrap();
-        seal_in_place(&key, &nonce.try_into().unwrap(), &associated, &mut buffer).unwrap();
+        let nonce = nonce.try_into().unwrap();
+        let mut roomy = [buffer.as_slice(), &[7; TAG_LEN]].concat();
+        seal_with_room(&key, &nonce, &associated, &mut roomy).unwrap();
+        seal_in_place(&key, &nonce, &associated, &mut buffer).unwrap();
+        assert_eq!(roomy, buffer);
+        assert_eq!(
+            seal_with_room(&key, &nonce, &[], &mut [0; TAG_LEN - 1]),
+            Err(AeadError::TooShort { len: TAG_LEN - 1 })
+        );
         assert_eq!(
             hex::encode(buffer),
             "522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa\
