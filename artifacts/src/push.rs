@@ -31,8 +31,11 @@ use crate::store::{BlobStore, persist};
 use crate::stored::{BlobRef, StoredManifest};
 use crate::vector;
 
-/// Chunks that are sealed at the same time by default, however few cores there are.
-const LEAST_PARALLEL: usize = 4;
+/// Chunks that are sealed at the same time by default, however few cores there are: enough that some can wait for the
+/// disk, and that the reader, which is alone and has to be at work all the time, finds a free buffer.
+const LEAST_PARALLEL: usize = 8;
+/// However many cores there are: their buffers have 136 MiB.
+const MOST_PARALLEL: usize = 16;
 
 /// On so few cores the reader makes the tags of chunks too: what it has just read is in its cache, which saves a third of
 /// their cost. On more, all would wait for it.
@@ -69,7 +72,7 @@ impl Default for PushOptions {
         Self {
             public: false,
             vector: None,
-            parallel: cores().max(LEAST_PARALLEL),
+            parallel: cores().clamp(LEAST_PARALLEL, MOST_PARALLEL),
             resume_dir: None,
             parent: None,
             signer: None,
