@@ -1,6 +1,6 @@
 //! A blob store in a folder of the local disk.
 //!
-//! A blob lies at `aa/bb/<digest in hex>`, `aabb` being the first digits of its digest. It is
+//! A blob lies at `aa/<digest in hex>`, `aa` being the first digits of its digest. It is
 //! written under a temporary name, compared with its digest, synced and renamed, so that a blob
 //! with its proper name is always whole; its name is durable when the folder was synced too, which
 //! a push does once for all of its blobs. Reading it compares it again before the caller has a byte;
@@ -285,28 +285,26 @@ impl BlobInventory for DiskStore {
 impl Folder {
     /// Tells of every blob until there are no more or `tell` says that it is enough.
     fn list(&self, tell: &mut impl FnMut(KeptBlob) -> bool) -> Result<(), StoreError> {
-        for first in self.digit_folders(&self.path)? {
-            for second in self.digit_folders(&first)? {
-                for path in self.entries(&second)? {
-                    let name = path.file_name().and_then(|name| name.to_str());
-                    let digest = name.and_then(|name| name.parse::<Digest>().ok());
-                    let Some(digest) = digest.filter(|digest| self.place(digest) == path) else {
-                        continue;
-                    };
-                    if let Some(kept) = self.kept(&digest, &path)?
-                        && !tell(kept)
-                    {
-                        return Ok(());
-                    }
+        for folder in self.digit_folders()? {
+            for path in self.entries(&folder)? {
+                let name = path.file_name().and_then(|name| name.to_str());
+                let digest = name.and_then(|name| name.parse::<Digest>().ok());
+                let Some(digest) = digest.filter(|digest| self.place(digest) == path) else {
+                    continue;
+                };
+                if let Some(kept) = self.kept(&digest, &path)?
+                    && !tell(kept)
+                {
+                    return Ok(());
                 }
             }
         }
         Ok(())
     }
 
-    /// The folders in `parent` whose names are two hexadecimal digits.
-    fn digit_folders(&self, parent: &Path) -> Result<Vec<PathBuf>, StoreError> {
-        let mut folders = self.entries(parent)?;
+    /// The folders whose names are two hexadecimal digits.
+    fn digit_folders(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let mut folders = self.entries(&self.path)?;
         folders.retain(|path| {
             let name = path.file_name().map(|name| name.as_encoded_bytes());
             name.is_some_and(|name| name.len() == 2 && name.iter().all(u8::is_ascii_hexdigit))
@@ -369,7 +367,7 @@ impl Folder {
 
     fn place(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
-        self.path.join(&name[..2]).join(&name[2..4]).join(name)
+        self.path.join(&name[..2]).join(name)
     }
 
     fn len(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
@@ -415,7 +413,7 @@ impl Folder {
 
     /// The entry of a blob, and those of its folders, have to reach the disk.
     fn unsettle(&self, place: &Path) {
-        let folders = place.ancestors().skip(1).take(3);
+        let folders = place.ancestors().skip(1).take(2);
         (self.unsettled.lock())
             .unwrap_or_else(PoisonError::into_inner)
             .extend(folders.map(Path::to_path_buf));

@@ -23,7 +23,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 fn in_folder(folder: &Path, digest: &Digest) -> PathBuf {
     let name = digest.to_string();
-    folder.join(&name[..2]).join(&name[2..4]).join(name)
+    folder.join(&name[..2]).join(name)
 }
 
 /// Makes a blob as old as a month.

@@ -15,7 +15,7 @@ use support::{noise, tree};
 
 fn place(folder: &Path, digest: &Digest) -> PathBuf {
     let name = digest.to_string();
-    folder.join(&name[..2]).join(&name[2..4]).join(name)
+    folder.join(&name[..2]).join(name)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -128,7 +128,7 @@ async fn a_chunk_that_two_versions_share_stays_for_the_one_that_is_left() {
 
 fn place(folder: &Path, digest: &Digest) -> PathBuf {
     let name = digest.to_string();
-    folder.join(&name[..2]).join(&name[2..4]).join(name)
+    folder.join(&name[..2]).join(name)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -146,7 +146,7 @@ fn keepers_of_a_folder_and_of_a_bucket_remove_what_no_version_needs_and_find_wha
         let folder = folder.clone();
         move |digest: &Digest| {
             let name = digest.to_string();
-            folder.join(&name[..2]).join(&name[2..4]).join(name)
+            folder.join(&name[..2]).join(name)
         }
     };
     let kept = Kept {
