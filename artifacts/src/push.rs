@@ -48,8 +48,8 @@ pub struct PushOptions {
     pub public: bool,
     /// The embedding vector's `.npy` file, see [`crate::vector`].
     pub vector: Option<PathBuf>,
-    /// Chunks sealed at the same time; by default one for each core, and four at least, because they wait for the store
-    /// as well. Up to `2 * parallel + 2` chunks of 4 MiB are in memory.
+    /// Chunks sealed at the same time; by default one for each core, but eight at least, because they wait for the store
+    /// as well, and sixteen at most. Up to `2 * parallel + 2` chunks of 4 MiB are in memory.
     pub parallel: usize,
     /// A private folder for the plan of the push, without which an interrupted push starts again
     /// from nothing. Use one folder for each model and generation of keys: a plan carries file keys
