@@ -430,12 +430,15 @@ impl Folder {
         // Nearly all of it is waiting for the disk, which does several at a time.
         let share = folders.len().div_ceil(SYNCING_THREADS).max(LEAST_SHARE);
         let sync = |share: &[&PathBuf]| share.iter().try_for_each(|folder| self.sync(folder));
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             let (own, others) = folders.split_at(share.min(folders.len()));
             let mut threads = Vec::with_capacity(SYNCING_THREADS);
             for share in others.chunks(share) {
-                let thread = thread::Builder::new().spawn_scoped(scope, move || sync(share));
-                threads.push(thread.map_err(self.io("sync", &self.path))?);
+                match thread::Builder::new().spawn_scoped(scope, move || sync(share)) {
+                    Ok(thread) => threads.push(thread),
+                    // No more threads to be had.
+                    Err(_) => sync(share)?,
+                }
             }
             sync(own)?;
             (threads.into_iter()).try_for_each(|thread| {

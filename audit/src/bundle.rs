@@ -7,7 +7,7 @@ use cairn_crypto::merkle::InclusionProof;
 use cairn_crypto::{Digest, codec};
 
 /// The first bytes of every bundle: what it is, and its format (1).
-pub const MAGIC: [u8; 8] = *b"CAIRNPF1";
+pub const MAGIC: [u8; 8] = *b"CAIRNPF2";
 
 /// Longest bundle that is read, 16 MiB. With 32 validators a bundle has about 0.1 MB, and as much again for
 /// every epoch change since the anchor.

@@ -9,7 +9,7 @@
 //! use cairn_audit::{Bundle, BundleError};
 //!
 //! // What comes from outside is bounded, and every byte of it counts.
-//! let answer = Bundle::decode(b"CAIRNPF1, or so they say");
+//! let answer = Bundle::decode(b"CAIRNPF2, or so they say");
 //! assert!(matches!(answer, Err(BundleError::Content(_))));
 //! ```
 //!

@@ -219,7 +219,7 @@ fn an_anchor_outlives_the_process_and_no_changed_byte_of_it_is_taken_for_the_sam
     let change = page.changes.remove(0);
     assert!(Anchor::trusted(change.header, change.validators).is_err());
     assert!(matches!(
-        Anchor::decode(b"CAIRNPF1"),
+        Anchor::decode(b"CAIRNPF2"),
         Err(BundleError::Magic { .. })
     ));
 }

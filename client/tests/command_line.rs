@@ -210,7 +210,7 @@ fn what_is_no_proof_has_the_exit_code_of_a_proof_that_does_not_hold() {
     for (name, content) in [
         ("empty", &b""[..]),
         ("other", b"not a proof"),
-        ("cut", b"CAIRNPF1\0\0"),
+        ("cut", b"CAIRNPF2\0\0"),
     ] {
         user.write(name, content);
         let audited = user.cairn(&["audit", name, "--genesis", "genesis.json"], &[]);

@@ -6,13 +6,13 @@
 //! as many nodes.
 //!
 //! A leaf commits to the whole key besides its place, so no proof shows the record of another key, whatever the places
-//! do. Two keys share a place when the other 29 bytes of their hashes agree and they are of one family: 2^116 attempts,
-//! after which one record would take the place of the other one of the same owner.
+//! do. Two keys share a place when the other 29 bytes of their hashes agree and their families have the same three bytes:
+//! 2^116 attempts, and a state in which one record lies where two belong.
 
 use crate::{AccountId, ModelName, StateKey};
 use cairn_crypto::Digest;
 
-/// Bytes of a place that are the family's: with 2^24 places for families, two rarely share one among a million.
+/// Bytes of a place that are the family's: of a million families, one in seventeen shares its beginning with another one.
 const FAMILY_BYTES: usize = 3;
 
 /// Whose records lie together: the bytes that are hashed are the Borsh encoding of what is named.

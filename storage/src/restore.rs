@@ -55,7 +55,7 @@ pub struct Restoring {
     pub height: Height,
     /// Its root.
     pub state_root: Digest,
-    /// The next chunk begins after this place: SHA-256 of a state key. None: at the first leaf.
+    /// The next chunk begins after this place in the state tree. None: at the first leaf.
     pub after: Option<Digest>,
     /// The whole state is here.
     pub complete: bool,

@@ -35,7 +35,7 @@ use cairn_runtime::tree::NodeId;
 use jmt::KeyHash;
 
 /// The schema that this software reads and writes.
-pub(crate) const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 2;
 
 /// A column family of the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

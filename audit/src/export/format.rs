@@ -9,7 +9,7 @@ use cairn_runtime::{ModelName, Receipt};
 use std::io::{Read, Write};
 
 /// The first bytes of every export: what it is, and its format (1).
-pub const EXPORT_MAGIC: [u8; 8] = *b"CAIRNEX1";
+pub const EXPORT_MAGIC: [u8; 8] = *b"CAIRNEX2";
 
 /// Most bytes of one record. A block has at most 8 MiB of transactions by default, and receipts that repeat part of what
 /// these say.

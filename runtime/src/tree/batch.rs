@@ -4,6 +4,7 @@ use super::nodes::TreeNodes;
 use super::update::{self, Leaf};
 use super::{EncodedNode, NodeId, NodeReader, NodeView, Tree, committed, place, unreadable};
 use crate::{StateDiff, StateError};
+use anyhow::anyhow;
 use cairn_crypto::Digest;
 use jmt::KeyHash;
 use jmt::storage::HasPreimage;
@@ -99,7 +100,7 @@ impl TreeBatch {
 /// makes that height readable.
 ///
 /// # Errors
-/// [`StateError::Unreadable`] if `reader` lacks the tree at `height - 1`.
+/// [`StateError::Unreadable`] if `reader` lacks the tree at `height - 1`, or if two keys share a place (`place.rs`).
 pub fn apply<R: NodeReader + HasPreimage>(
     reader: &R,
     height: u64,
@@ -114,6 +115,17 @@ pub fn apply<R: NodeReader + HasPreimage>(
         })
         .collect();
     writes.sort_unstable_by_key(|write| write.place);
+    if let Some(pair) = writes
+        .windows(2)
+        .find(|pair| pair[0].place == pair[1].place)
+    {
+        let error = anyhow!(
+            "the keys {:?} and {:?} have one place",
+            pair[0].key,
+            pair[1].key
+        );
+        return Err(unreadable(height, &error));
+    }
 
     let leaves: Option<Vec<_>> = writes
         .iter()

@@ -35,7 +35,7 @@ pub use reader::NodeReader;
 pub use snapshot::{CHUNK_BYTES, ChunkError, RestoredChunk, StateChunk, check_chunk, read_chunk};
 
 use crate::{StateError, StateKey, StateReader};
-use cairn_crypto::Digest;
+use cairn_crypto::{Digest, codec};
 use jmt::{JellyfishMerkleTree, KeyHash, storage::TreeReader};
 use sha2::Sha256;
 
@@ -45,7 +45,7 @@ pub(crate) type Tree<'a, R> = JellyfishMerkleTree<'a, R, Sha256>;
 /// The place of an encoded key. Bytes that are no key have one as well, so that what somebody else sent can be held against
 /// a root.
 pub(crate) fn place(encoded_key: &[u8]) -> KeyHash {
-    let place = match StateKey::decode(encoded_key) {
+    let place = match codec::decode::<StateKey>(encoded_key, encoded_key.len()) {
         Ok(key) => key.place_of(encoded_key),
         Err(_) => Digest::of(encoded_key),
     };

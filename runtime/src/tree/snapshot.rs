@@ -34,7 +34,7 @@ type Proof = SparseMerkleRangeProof<Sha256>;
 /// Consecutive leaves of the state tree.
 #[derive(Clone, Debug, PartialEq, Eq, BorshSerialize, BorshDeserialize)]
 pub struct StateChunk {
-    /// Encoded [`StateKey`](crate::StateKey)s and values, in order of the keys' hashes.
+    /// Encoded [`StateKey`](crate::StateKey)s and values, in order of their places.
     pub leaves: Vec<(Vec<u8>, Vec<u8>)>,
     /// What lies right of the last leaf: the hashes beside its path.
     pub proof: Vec<u8>,
