@@ -131,7 +131,7 @@ fn a_bundle_cut_short_or_continued_is_refused() {
         Err(BundleError::TooLong { .. })
     ));
     assert!(matches!(
-        Bundle::decode(b"CAIRNPF2"),
+        Bundle::decode(b"CAIRNPF1"),
         Err(BundleError::Magic { .. })
     ));
 }
