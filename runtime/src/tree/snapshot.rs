@@ -12,7 +12,7 @@
 use super::node::EncodedNode;
 use super::{Tree, committed, place, root, unreadable};
 use crate::StateError;
-use anyhow::bail;
+use anyhow::{anyhow, bail};
 use borsh::{BorshDeserialize, BorshSerialize};
 use cairn_crypto::Digest;
 use cairn_crypto::codec::{self, DecodeError};
@@ -22,6 +22,7 @@ use jmt::storage::{HasPreimage, LeafNode, Node, NodeBatch, NodeKey, TreeReader, 
 use jmt::{JellyfishMerkleIterator, KeyHash, OwnedValue, RootHash, Version};
 use sha2::Sha256;
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Bytes of keys and values after which a chunk takes no further leaf.
@@ -179,14 +180,17 @@ pub fn check_chunk<R: TreeReader + Send + Sync + 'static>(
         written: Mutex::default(),
     });
     let root_hash = RootHash(*expected.as_bytes());
-    let mut restore = JellyfishMerkleRestore::<Sha256>::new(Arc::clone(&target), height, root_hash)
-        .map_err(|error| wrong(format!("{error:#}")))?;
-    restore
-        .add_chunk(leaves.collect(), proof)
-        .map_err(|error| wrong(format!("{error:#}")))?;
+    unasserted(|| {
+        let mut restore =
+            JellyfishMerkleRestore::<Sha256>::new(Arc::clone(&target), height, root_hash)?;
+        restore.add_chunk(leaves.collect(), proof)?;
+        if chunk.last {
+            restore.finish()?;
+        }
+        Ok(())
+    })
+    .map_err(|error| wrong(format!("{error:#}")))?;
     if chunk.last {
-        let finished = restore.finish();
-        finished.map_err(|error| wrong(format!("{error:#}")))?;
         let got = root(&*target, height).map_err(|error| wrong(error.to_string()))?;
         if got != expected {
             return Err(wrong(format!(
@@ -208,6 +212,14 @@ pub fn check_chunk<R: TreeReader + Send + Sync + 'static>(
         values,
         complete: chunk.last,
     })
+}
+
+/// Restores with what `jmt` asserts turned into errors: it builds nodes before it compares them with the root, and asserts of
+/// an inner node that it is no lone leaf's parent, which only leaves that were left out lead to.
+fn unasserted(restore: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
+    // What a panic leaves half done is the restore and its target, which the error gives up.
+    catch_unwind(AssertUnwindSafe(restore))
+        .unwrap_or_else(|_| Err(anyhow!("its leaves are not all that lie where they lie")))
 }
 
 /// Where one chunk goes while it is checked: into memory, over the nodes of the chunks before.
